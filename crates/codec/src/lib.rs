@@ -1,0 +1,1 @@
+//! bytes to values and back: tagged fields, frames, Avro and JSON, typed headers

@@ -1,0 +1,1 @@
+//! configuration: commented defaults, validation, option structs

@@ -1,0 +1,1 @@
+//! customer state, scores and alerts as a fold over touchpoints

@@ -1,0 +1,1 @@
+//! the driver: one thread running a worker on rdkafka

@@ -1,0 +1,1 @@
+//! the vocabulary of Throughline: touchpoints, identifiers, customers, offsets, rejections

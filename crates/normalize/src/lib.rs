@@ -1,0 +1,1 @@
+//! source payloads to touchpoints or rejections, one module per format

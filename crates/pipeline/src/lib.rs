@@ -1,0 +1,1 @@
+//! the topology: processors, logical topics, changelog encoding

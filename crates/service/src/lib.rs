@@ -1,0 +1,1 @@
+//! composition root: build, supervise, shut down

@@ -1,0 +1,1 @@
+//! development support: builders, broker, registry, checkers

@@ -1,0 +1,1 @@
+//! committed state for queries

@@ -1,0 +1,1 @@
+//! the sans-IO worker: assignment, restore, transactions, batching
