@@ -1,1 +1,6 @@
-//! source payloads to touchpoints or rejections, one module per format
+//! Source payloads to touchpoints or rejections, one module per format.
+
+pub mod draft;
+pub mod format;
+pub mod formats;
+pub mod shape;
