@@ -142,13 +142,8 @@ impl Broker {
     fn attempt(options: &BrokerOptions, distribution: &Distribution) -> Result<Self, BrokerError> {
         let folder = new_folder()?;
         let bootstrap = prepare(options, distribution, &folder)?;
-        let mut broker = Self {
-            bootstrap,
-            folder,
-            heap_mib: options.heap_mib,
-            distribution: distribution.clone(),
-            running: None,
-        };
+        let mut broker =
+            Self { bootstrap, folder, heap_mib: options.heap_mib, distribution: distribution.clone(), running: None };
         broker.start_again()?;
         Ok(broker)
     }

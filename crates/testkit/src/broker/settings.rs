@@ -62,12 +62,7 @@ pub(super) fn write(
     std::fs::write(&logging, LOGGING).map_err(BrokerError::files("write", &logging))
 }
 
-fn server_properties(
-    folder: &Path,
-    client_port: u16,
-    controller_port: u16,
-    properties: &[(String, String)],
-) -> String {
+fn server_properties(folder: &Path, client_port: u16, controller_port: u16, properties: &[(String, String)]) -> String {
     let own = [
         (
             "listeners".to_owned(),
