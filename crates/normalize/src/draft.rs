@@ -25,7 +25,7 @@ pub struct Draft<'a> {
     pub relations: Vec<MentionedRelation<'a>>,
     /// The customer's own words, if the record carries them; dropped after evidence was taken.
     pub text: Text<'a>,
-    /// Journey stage labels of the source already say what the text means (sentiment, intents): the text is not scored.
+    /// Labels of the source already say what the text means (sentiment, intents): the text is not scored.
     pub labeled: bool,
 }
 
@@ -51,6 +51,27 @@ impl<'a> Draft<'a> {
         let value = value.into();
         if !value.trim().is_empty() {
             self.identifiers.push(Mention { kind, value, trust, field });
+        }
+    }
+
+    /// Mentions a session, visit, call, ticket, booking or order as `source:kind:id`, unless the id is empty; `source` is
+    /// the payload's `source_name`, so that feeds that share the numbers meet.
+    pub fn visit(&mut self, source: &str, kind: &str, id: &str, trust: Trust, field: &'static str) {
+        let id = id.trim();
+        if !id.is_empty() {
+            let mut value = String::with_capacity(source.len() + kind.len() + id.len() + 2);
+            for part in [source, ":", kind, ":", id] {
+                value.push_str(part);
+            }
+            self.mention(IdentifierType::Visit, value, trust, field);
+        }
+    }
+
+    /// Mentions an account on a platform as `platform:id`, unless the id is empty.
+    pub fn handle(&mut self, platform: &str, id: &str, trust: Trust, field: &'static str) {
+        let id = id.trim();
+        if !id.is_empty() {
+            self.mention(IdentifierType::Handle, format!("{platform}:{id}"), trust, field);
         }
     }
 }

@@ -3,4 +3,6 @@
 pub mod draft;
 pub mod format;
 pub mod formats;
+pub mod json;
 pub mod shape;
+pub mod time;
