@@ -1,0 +1,73 @@
+//! The seam between moving records exactly once and what a record means.
+
+use throughline_model::Now;
+
+use crate::input::{InputRecord, TaskId};
+use crate::outputs::Outputs;
+
+/// What a processor needs besides the record.
+#[derive(Debug, Clone, Copy)]
+pub struct ProcessContext {
+    /// The injected clock.
+    pub now: Now,
+    /// The record's outputs were refused because of their content: reject it instead of applying it.
+    pub reject: bool,
+}
+
+/// A record cannot be processed yet; its partition pauses, the others go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stall {
+    /// The schema with this id is not known yet.
+    Schema(u32),
+    /// Too many records of the partition were rejected.
+    Rejecting,
+}
+
+/// What records mean. Everything it changes is uncommitted until [`Processor::commit`].
+pub trait Processor {
+    /// Whether an assigned partition has state to restore before it may be read.
+    fn is_stateful(&self) -> bool;
+
+    /// A partition was assigned; its committed state is empty until restored.
+    fn assign(&mut self, task: TaskId);
+
+    /// A partition is gone: its state is dropped, uncommitted or not.
+    fn revoke(&mut self, task: TaskId);
+
+    /// A changelog record of a partition under restore; no value is a deletion.
+    ///
+    /// # Errors
+    /// If the record was written by a deployment that this one must not continue.
+    fn restore(&mut self, task: TaskId, key: &[u8], value: Option<&[u8]>) -> Result<(), StateMismatch>;
+
+    /// Applies a record to the overlay and writes what can be written at once.
+    ///
+    /// # Errors
+    /// If the record cannot be processed yet. Then nothing was changed by it.
+    fn process(
+        &mut self,
+        record: &InputRecord<'_>,
+        context: ProcessContext,
+        outputs: &mut Outputs,
+    ) -> Result<(), Stall>;
+
+    /// Writes what is coalesced per transaction: scores, state parts, sealed frames.
+    fn finish(&mut self, now: Now, outputs: &mut Outputs);
+
+    /// The transaction committed: fold the overlay into committed state.
+    fn commit(&mut self, now: Now);
+
+    /// The transaction did not commit: drop the overlay.
+    fn abort(&mut self);
+
+    /// Bytes held by the overlay.
+    fn uncommitted_bytes(&self) -> usize;
+
+    /// When something falls due without further input, if anything does, and on which owned partition.
+    fn next_due(&self) -> Option<(Now, TaskId)>;
+}
+
+/// State that this deployment must not continue: another format, partition count, hash key or fold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct StateMismatch(pub String);
