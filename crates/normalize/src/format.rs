@@ -1,5 +1,7 @@
 //! The seam between record and format: one module per vendor format, found by its name or by the payload's shape.
 
+use std::cell::OnceCell;
+
 use throughline_model::touchpoint::Text;
 use throughline_model::{Rejection, SourceKind, WithheldReason};
 
@@ -18,6 +20,49 @@ pub struct Payload<'a> {
     pub headers: &'a dyn Headers,
     /// The deployment's map from names of the source to touchpoint types (`[sources.<name>.names]`).
     pub names: &'a dyn NameMap,
+    /// Where text is kept that is decoded while reading (a document inside a string), so that drafts can borrow it.
+    pub keep: &'a Keep,
+}
+
+/// Keeps decoded text alive as long as the record it came from: a list that only grows.
+#[derive(Debug, Default)]
+pub struct Keep(OnceCell<Box<(String, Keep)>>);
+
+impl Keep {
+    /// An empty list; costs nothing until something is kept.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(OnceCell::new())
+    }
+
+    /// Keeps `text` and lends it out.
+    pub fn keep(&self, text: String) -> &str {
+        let mut end = self;
+        while let Some(next) = end.0.get() {
+            end = &next.1;
+        }
+        &end.0.get_or_init(|| Box::new((text, Self::new()))).0
+    }
+}
+
+/// No headers; for payloads that come from files.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoHeaders;
+
+impl Headers for NoHeaders {
+    fn get(&self, _: &str) -> Option<&[u8]> {
+        None
+    }
+}
+
+/// An empty map of names.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoNames;
+
+impl NameMap for NoNames {
+    fn kind_of(&self, _: &str) -> Option<throughline_model::TouchpointType> {
+        None
+    }
 }
 
 /// Headers of a record.

@@ -1,9 +1,12 @@
 //! One module per vendor format, each with its table from source fields to touchpoint types.
 
+mod amount;
+mod meta;
+
 use crate::format::Format;
 
 /// Every format, in the order their names are listed to people. They exclude each other, so the order decides nothing.
-static ALL: &[&dyn Format] = &[];
+static ALL: &[&dyn Format] = &[&meta::Meta];
 
 /// Every format.
 #[must_use]
