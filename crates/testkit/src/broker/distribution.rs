@@ -86,7 +86,8 @@ impl Distribution {
 
 /// The `target` folder of this workspace.
 pub(super) fn target_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target")
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    root.expect("this crate lies in crates/ of the workspace").join("target")
 }
 
 fn copy_jars(scratch: &Path) -> Result<PathBuf, BrokerError> {

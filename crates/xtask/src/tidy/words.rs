@@ -32,8 +32,22 @@ const VAGUE_NOUNS: &[&str] = &[
 const ARTICLES: &[&str] = &["a", "the", "this", "that", "each", "its", "every", "no"];
 
 /// Two words that are one term of somebody else or of ours. The first is the word before, or the word itself.
-const TERMS: &[(&str, &str)] =
-    &[("event", "time"), ("event", "times"), ("personal", "data"), ("cloud", "event"), ("cloud", "events")];
+const TERMS: &[(&str, &str)] = &[
+    ("event", "time"),
+    ("event", "times"),
+    ("personal", "data"),
+    ("cloud", "event"),
+    ("cloud", "events"),
+    // What companies and customers write to each other.
+    ("chat", "message"),
+    ("chat", "messages"),
+    ("direct", "message"),
+    ("direct", "messages"),
+    ("outbound", "message"),
+    ("outbound", "messages"),
+    ("text", "message"),
+    ("text", "messages"),
+];
 
 /// Places where vendors' words are the subject.
 const EXEMPT: &[(&str, &str)] = &[
