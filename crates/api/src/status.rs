@@ -1,0 +1,114 @@
+//! What the workers do, for people.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// State of the process: what goes on, and what to do about it. Holds no customer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Status {
+    /// Version of the program.
+    pub version: String,
+    /// Application id.
+    pub application: String,
+    /// Tenant.
+    pub tenant: String,
+    /// Name of this instance.
+    pub instance: String,
+    /// Model in use, `name@fold.read`.
+    pub model_version: String,
+    /// When the process started, RFC 3339.
+    pub started_at: String,
+    /// Whether `/health/ready` passes.
+    pub ready: bool,
+    /// Customers in the committed view.
+    pub customers: u64,
+    /// Alerts that are not closed.
+    pub alerts_open: u64,
+    /// The workers.
+    pub workers: Vec<WorkerStatus>,
+    /// What stands out, worst first; empty when all is well.
+    pub notes: Vec<Note>,
+}
+
+/// One worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WorkerStatus {
+    /// Stage.
+    pub stage: String,
+    /// Number of the worker in its stage.
+    pub worker: u32,
+    /// Phase of the worker: `idle`, `restoring`, `open`, `committing`, `aborting`, `fenced`.
+    pub phase: String,
+    /// Last confirmed commit, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committed_at: Option<String>,
+    /// Partitions assigned to it.
+    pub partitions: Vec<PartitionStatus>,
+    /// Bounds and how full they are.
+    pub bounds: Vec<BoundStatus>,
+}
+
+/// One assigned partition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PartitionStatus {
+    /// Topic.
+    pub topic: String,
+    /// Partition.
+    pub partition: i32,
+    /// What it does.
+    pub state: PartitionState,
+    /// Why it is paused, a closed reason; absent while it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<String>,
+    /// Position to resume from, as committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_offset: Option<i64>,
+    /// Records between the committed and the last stable offset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag_records: Option<u64>,
+    /// Age of the oldest record not yet committed; 0 when caught up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag_seconds: Option<f64>,
+    /// Changelog records still to read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_remaining_records: Option<u64>,
+    /// Number of its last committed transaction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub txn_seq: Option<u64>,
+}
+
+/// What a partition does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PartitionState {
+    /// Its state is read back.
+    Restoring,
+    /// Records are processed and queries answered.
+    Serving,
+    /// Nothing is read from it for a reason.
+    Paused,
+}
+
+/// A bound and how full it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BoundStatus {
+    /// Name of the limit.
+    pub bound: String,
+    /// In use.
+    pub used: u64,
+    /// At most.
+    pub limit: u64,
+    /// Whether sources wait for it now.
+    pub holds: bool,
+}
+
+/// Something that stands out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Note {
+    /// Code for `throughline explain`; empty where there is no page.
+    pub code: String,
+    /// What is so.
+    pub text: String,
+    /// What to do.
+    pub action: String,
+}
