@@ -1,0 +1,77 @@
+//! Default, file, environment, flag: the later one holds, and each value knows where it was set.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use throughline_config::{Config, HashKeySource, KeyPath, RawConfig, Surroundings};
+
+fn resolve(file: &str, variables: &[(&str, &str)], flags: &[&str]) -> Config {
+    let raw = RawConfig {
+        file: Some(("t.toml".to_owned(), file.to_owned())),
+        variables: variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+    };
+    let surroundings = Surroundings { cores: NonZeroU32::new(8).expect("eight is not zero"), formats: Vec::new() };
+    raw.resolve(&surroundings).unwrap_or_else(|errors| panic!("{errors:?}"))
+}
+
+fn origin(config: &Config, key: &str) -> String {
+    config.settings[&KeyPath::of(key)].origin.to_string()
+}
+
+#[test]
+fn the_later_layer_holds() {
+    let file = "tenant = \"file\"\n[commit]\nrecords = 1\n[kafka]\nbrokers = [\"file:1\"]";
+    let variables = [("THROUGHLINE__KAFKA__BROKERS", "a:1, b:2"), ("THROUGHLINE__COMMIT__RECORDS", "2")];
+    let config = resolve(file, &variables, &["commit.records=3"]);
+    assert_eq!(config.tenant, "file");
+    assert_eq!(config.kafka.brokers, ["a:1", "b:2"]);
+    assert_eq!(config.commit.records.get(), 3);
+    assert!(origin(&config, "application").starts_with("default.toml:"));
+    assert_eq!(origin(&config, "tenant"), "t.toml:1:1");
+    assert_eq!(origin(&config, "kafka.brokers"), "environment variable THROUGHLINE__KAFKA__BROKERS");
+    assert_eq!(origin(&config, "commit.records"), "flag --set commit.records");
+    assert_eq!(origin(&config, "workers.normalize"), "derived from 8 cores");
+}
+
+#[test]
+fn variables_reach_names_they_cannot_spell() {
+    let variables = [
+        ("THROUGHLINE__SOURCES__CALL_CENTRE__TOPICS", "calls"),
+        ("THROUGHLINE__KAFKA__CLIENT__SOCKET_TIMEOUT_MS", "5000"),
+        ("THROUGHLINE_TEST_KAFKA", "ignored:1"),
+    ];
+    let config = resolve("", &variables, &["sources.shop.kind=store", "sources.shop.topics=[\"x\", \"y\"]"]);
+    let topics =
+        |name: &str| config.sources.iter().find(|source| source.name == name).map(|source| source.topics.clone());
+    assert_eq!(topics("call-centre"), Some(vec!["calls".to_owned()]));
+    assert_eq!(topics("shop"), Some(vec!["x".to_owned(), "y".to_owned()]));
+    assert_eq!(config.kafka.client["socket.timeout.ms"], "5000");
+}
+
+#[test]
+fn what_is_left_open_is_derived() {
+    let config = resolve(
+        "[commit]\nprofile = \"low_latency\"\n[topics]\nreplication = 3\n[sources.store]\nenabled = true",
+        &[],
+        &[],
+    );
+    assert_eq!(config.commit.interval, Duration::from_millis(25));
+    assert_eq!(config.topics.min_in_sync.get(), 2);
+    let store = config.sources.iter().find(|source| source.name == "store").expect("a store is read");
+    assert_eq!(store.lateness, Duration::from_secs(300));
+    assert_eq!(origin(&config, "sources.store.lateness"), "derived from kind");
+    let slower = resolve("[commit]\nprofile = \"low_latency\"\ninterval = \"40ms\"", &[], &[]);
+    assert_eq!(slower.commit.interval, Duration::from_millis(40));
+}
+
+#[test]
+fn a_hash_key_comes_from_a_file_or_a_variable() {
+    let key = "00".repeat(32);
+    let config = resolve("", &[("THROUGHLINE__IDENTITY__HASH_KEY", &key)], &[]);
+    assert!(matches!(config.identity.hash_key, HashKeySource::Inline(_)));
+    assert!(config.warnings.is_empty());
+    assert!(!format!("{config:?}").contains(&key));
+    let config = resolve("[identity]\nhash_key_file = \"/run/secrets/key\"", &[], &[]);
+    assert!(matches!(config.identity.hash_key, HashKeySource::File(_)));
+}
