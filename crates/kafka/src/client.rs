@@ -1,0 +1,97 @@
+//! Client configurations: the settings that matter, and which of them are ours.
+
+use rdkafka::ClientConfig;
+
+/// How to reach the brokers, and raw librdkafka settings of the operator.
+#[derive(Debug, Clone, Default)]
+pub struct ClientOptions {
+    /// `host:port` list, comma separated.
+    pub brokers: String,
+    /// Raw librdkafka settings, applied last but one: the ones that this crate owns win.
+    pub settings: Vec<(String, String)>,
+}
+
+impl ClientOptions {
+    fn base(&self, client_id: &str) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers).set("client.id", client_id);
+        for (key, value) in &self.settings {
+            config.set(key, value);
+        }
+        config
+    }
+
+    /// Configuration of an admin client.
+    #[must_use]
+    pub fn admin(&self, client_id: &str) -> ClientConfig {
+        self.base(client_id)
+    }
+
+    /// Configuration of a group consumer of a worker.
+    #[must_use]
+    pub fn consumer(&self, client_id: &str, group: &str, instance: &str, session_timeout_ms: u32) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("queued.max.messages.kbytes", "32768")
+            .set("fetch.queue.backoff.ms", "10")
+            .set("fetch.wait.max.ms", "50")
+            .set("statistics.interval.ms", "1000")
+            .set("heartbeat.interval.ms", (session_timeout_ms / 5).max(200).to_string())
+            .set("max.poll.interval.ms", "60000");
+        self.overlay(&mut config, client_id);
+        config
+            .set("session.timeout.ms", session_timeout_ms.to_string())
+            .set("group.id", group)
+            .set("group.instance.id", instance)
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "error")
+            .set("isolation.level", "read_committed");
+        config
+    }
+
+    /// Configuration of the transactional producer of a worker.
+    #[must_use]
+    pub fn producer(&self, client_id: &str, transactional_id: &str, transaction_timeout_ms: u32) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("compression.codec", "lz4")
+            .set("partitioner", "murmur2_random")
+            .set("queue.buffering.max.messages", "500000")
+            .set("queue.buffering.max.kbytes", "262144")
+            .set("message.max.bytes", "17825792")
+            .set("linger.ms", "5")
+            .set("batch.num.messages", "20000");
+        self.overlay(&mut config, client_id);
+        config
+            .set("transaction.timeout.ms", transaction_timeout_ms.to_string())
+            .set("transactional.id", transactional_id)
+            .set("enable.idempotence", "true")
+            .set("delivery.report.only.error", "true");
+        config
+    }
+
+    /// Configuration of a reader without a group: restores, tables, taps.
+    #[must_use]
+    pub fn reader(&self, client_id: &str, committed_only: bool) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("queued.max.messages.kbytes", "65536").set("fetch.wait.max.ms", "50");
+        self.overlay(&mut config, client_id);
+        config
+            // librdkafka wants a group id even where partitions are assigned by hand; nothing is ever committed to it.
+            .set("group.id", format!("{client_id}-reader"))
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "error")
+            .set("enable.partition.eof", "true")
+            .set("isolation.level", if committed_only { "read_committed" } else { "read_uncommitted" });
+        config
+    }
+
+    fn overlay(&self, config: &mut ClientConfig, client_id: &str) {
+        for (key, value) in self.base(client_id).config_map() {
+            config.set(key, value);
+        }
+    }
+}

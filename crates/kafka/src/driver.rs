@@ -1,0 +1,472 @@
+//! One thread that runs a worker on librdkafka: polls, hands over, carries out effects, reports what came of them.
+
+mod carry_out;
+mod membership;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers, Message};
+use throughline_model::{Now, ReceivedAt, RecordOffset, Stage};
+use throughline_worker::input::RecordHeaders;
+use throughline_worker::{Effects, Input, InputRecord, Processor, StateMismatch, TaskId, Worker, WorkerOptions};
+
+use crate::classify::{Reaction, classify};
+use crate::client::ClientOptions;
+use crate::context::WorkerContext;
+use crate::producer::TxnProducer;
+use crate::restore::Restore;
+use crate::status::{Lag, WorkerStatus};
+
+/// Where a source partition starts that the group has no offset for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// At its first record.
+    Earliest,
+    /// After its last record.
+    Latest,
+}
+
+/// What one worker thread needs to know.
+#[derive(Debug, Clone)]
+pub struct DriverOptions {
+    /// Stage.
+    pub stage: Stage,
+    /// Name in logs and status: stage and number.
+    pub name: String,
+    /// Consumer group.
+    pub group: String,
+    /// Static member id, stable over restarts.
+    pub instance: String,
+    /// Transactional id, stable over restarts.
+    pub transactional_id: String,
+    /// Input topics; tasks refer to them by index.
+    pub inputs: Vec<String>,
+    /// Names of the output topics in the order of their codes.
+    pub outputs: Vec<String>,
+    /// Changelog topic of a stateful stage.
+    pub changelog: Option<String>,
+    /// Start of input partitions without a committed offset.
+    pub start: Start,
+    /// Limits of a transaction.
+    pub worker: WorkerOptions,
+    /// `transaction.timeout.ms`.
+    pub transaction_timeout: Duration,
+    /// A transaction that cannot be ended in this time is given up.
+    pub transaction_age_max: Duration,
+    /// `session.timeout.ms`.
+    pub session_timeout: Duration,
+    /// How long the first connection may take.
+    pub connect_timeout: Duration,
+    /// Records taken from one poll round before the worker looks at the clock.
+    pub poll_records_max: usize,
+}
+
+/// Told from outside, and telling the outside.
+#[derive(Debug, Default)]
+pub struct Control {
+    drain: AtomicBool,
+    status: Mutex<WorkerStatus>,
+}
+
+impl Control {
+    /// Asks the worker to finish what is open and stop.
+    pub fn drain(&self) {
+        self.drain.store(true, Ordering::Release);
+    }
+
+    /// What the worker does right now.
+    #[must_use]
+    pub fn status(&self) -> WorkerStatus {
+        self.status.lock().expect("no panic while holding a status").clone()
+    }
+}
+
+/// Counts what happens; the composition root turns it into metrics.
+pub trait Observer<P>: Send {
+    /// A transaction committed: what the processor counted since the last one can be taken.
+    fn committed(&mut self, _processor: &mut P, _records: u64, _took: CommitTimes) {}
+    /// A transaction was dropped, or its outcome had to be asked for.
+    fn ended_otherwise(&mut self, _outcome: &'static str) {}
+    /// Partitions came or went.
+    fn rebalanced(&mut self, _kind: &'static str, _partitions: usize) {}
+    /// Something went wrong, and how it is met.
+    fn fault(&mut self, _reaction: Reaction) {}
+    /// The producer was replaced.
+    fn producer_recreated(&mut self) {}
+    /// Records produced.
+    fn produced(&mut self, _records: usize) {}
+    /// Lag of the owned partitions.
+    fn lag(&mut self, _lag: &[Lag]) {}
+    /// A restore moved on: read, total, and whether it is over.
+    fn restore(&mut self, _records: u64, _total: u64, _took: Option<Duration>) {}
+    /// Once a second: sizes.
+    fn tick(&mut self, _processor: &P) {}
+}
+
+/// How long the parts of a commit took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CommitTimes {
+    /// Handing outputs over and waiting for their acknowledgements.
+    pub drain: Duration,
+    /// Sending offsets.
+    pub offsets: Duration,
+    /// The commit itself.
+    pub commit: Duration,
+}
+
+/// Why a worker thread ended other than by a drain.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// No broker answered.
+    #[error("kafka is not reachable: {0}")]
+    Unreachable(String),
+    /// An error that nobody has classified.
+    #[error("kafka client failed: {0}")]
+    Client(#[from] KafkaError),
+    /// State of another deployment, or of a format that this program does not read.
+    #[error("state of {topic}[{partition}] cannot be continued: {why}")]
+    State {
+        /// Changelog topic.
+        topic: String,
+        /// Partition.
+        partition: i32,
+        /// What differs, and what to do.
+        why: String,
+    },
+    /// Fenced again and again.
+    #[error("fenced {0} times without a commit between: another deployment uses the transactional id {1}")]
+    FencedRepeatedly(u32, String),
+}
+
+/// Fencings without a commit between after which a worker gives up.
+const FENCED_MAX: u32 = 5;
+
+pub(super) struct Driver<P, O> {
+    client: ClientOptions,
+    options: DriverOptions,
+    control: Arc<Control>,
+    observer: O,
+    worker: Worker<P>,
+    effects: Effects,
+    consumer: BaseConsumer<WorkerContext>,
+    producer: TxnProducer,
+    restores: Vec<(Restore, Instant)>,
+    restore_queue: Vec<TaskId>,
+    /// Partitions without a committed offset: their changelog must be empty.
+    unanchored: Vec<TaskId>,
+    stalled: BTreeMap<TaskId, Instant>,
+    txn_began: Option<Instant>,
+    last_commit: CommitTimes,
+    fenced: u32,
+    joined: bool,
+    stopped: bool,
+    last_second: Instant,
+    lags: Vec<Lag>,
+    last_fault: String,
+}
+
+/// Runs a worker until it is drained.
+///
+/// # Errors
+/// If Kafka cannot be reached at first, if state must not be continued, or on an error that nobody has classified.
+pub fn run<P: Processor, O: Observer<P>>(
+    client: ClientOptions,
+    options: DriverOptions,
+    processor: P,
+    control: Arc<Control>,
+    observer: O,
+) -> Result<(), DriverError> {
+    let producer = membership::connect(&client, &options)?;
+    let consumer = membership::join(&client, &options)?;
+    let worker = Worker::new(options.worker, processor);
+    let mut driver = Driver {
+        client,
+        options,
+        control,
+        observer,
+        worker,
+        effects: Effects::default(),
+        consumer,
+        producer,
+        restores: Vec::new(),
+        restore_queue: Vec::new(),
+        unanchored: Vec::new(),
+        stalled: BTreeMap::new(),
+        txn_began: None,
+        last_commit: CommitTimes::default(),
+        fenced: 0,
+        joined: false,
+        stopped: false,
+        last_second: Instant::now(),
+        lags: Vec::new(),
+        last_fault: String::new(),
+    };
+    let result = driver.run();
+    driver.publish_status();
+    membership::close(driver.consumer);
+    result
+}
+
+/// The clock of the edge.
+pub(super) fn now() -> Now {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Now::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+impl<P: Processor, O: Observer<P>> Driver<P, O> {
+    fn run(&mut self) -> Result<(), DriverError> {
+        self.publish_status();
+        while !self.stopped {
+            self.poll()?;
+            self.notices()?;
+            self.step_restores()?;
+            self.unstall()?;
+            if self.control.drain.load(Ordering::Acquire) {
+                self.input(Input::Drain)?;
+            } else {
+                self.input(Input::Tick)?;
+            }
+            self.every_second();
+        }
+        Ok(())
+    }
+
+    /// Hands an input to the worker and carries out what it wants.
+    pub(super) fn input(&mut self, input: Input<'_>) -> Result<(), DriverError> {
+        self.worker.handle(input, now(), &mut self.effects);
+        self.carry_out()
+    }
+
+    /// Takes records until the round is full, nothing is there, or the worker wants something done.
+    fn poll(&mut self) -> Result<(), DriverError> {
+        // While only restores go on, waiting here would slow them down.
+        let mut wait = if self.restores.is_empty() { Duration::from_millis(5) } else { Duration::ZERO };
+        let at = now();
+        for _ in 0..self.options.poll_records_max {
+            // The borrow of the consumer ends before effects are carried out: the record is handed over by reference.
+            let polled = self.consumer.poll(wait);
+            wait = Duration::ZERO;
+            match polled {
+                Some(Ok(message)) => {
+                    let Some(topic) = self.options.inputs.iter().position(|name| name == message.topic()) else {
+                        continue;
+                    };
+                    hand_over(&mut self.worker, &mut self.effects, &message, topic, at);
+                }
+                Some(Err(error)) => {
+                    self.poll_failed(&error)?;
+                    break;
+                }
+                None => break,
+            }
+            if !self.effects.list.is_empty() {
+                self.carry_out()?;
+            }
+            if self.worker.is_full() {
+                break;
+            }
+        }
+        if self.effects.outputs.bytes() > 1 << 20 {
+            self.send_outputs()?;
+        }
+        Ok(())
+    }
+
+    fn poll_failed(&mut self, error: &KafkaError) -> Result<(), DriverError> {
+        let reaction = classify(error);
+        self.note_fault(reaction, error);
+        match reaction {
+            Reaction::Retry | Reaction::Abort | Reaction::AbortContent => Ok(()),
+            // The group has spoken: the notice that follows says which partitions are lost.
+            Reaction::Rejoin | Reaction::Ask => Ok(()),
+            Reaction::Stop => match error {
+                KafkaError::MessageConsumption(rdkafka::error::RDKafkaErrorCode::AutoOffsetReset)
+                | KafkaError::MessageConsumption(rdkafka::error::RDKafkaErrorCode::OffsetOutOfRange) => {
+                    Err(DriverError::State {
+                        topic: self.options.inputs.join(","),
+                        partition: -1,
+                        why: format!(
+                            "{error}: the committed input offset is gone by retention; nothing is reset silently, use \
+                             the rewind command to choose where to go on"
+                        ),
+                    })
+                }
+                _ => Err(DriverError::Client(error.clone())),
+            },
+        }
+    }
+
+    pub(super) fn note_fault(&mut self, reaction: Reaction, error: &dyn std::fmt::Display) {
+        self.observer.fault(reaction);
+        self.last_fault = error.to_string();
+        tracing::warn!(worker = self.options.name, ?reaction, %error, "kafka fault");
+    }
+
+    fn step_restores(&mut self) -> Result<(), DriverError> {
+        if !self.restore_queue.is_empty() {
+            let tasks = std::mem::take(&mut self.restore_queue);
+            let topic = self.options.changelog.clone().expect("only a stage with a changelog restores");
+            match Restore::start(&self.client, &self.options.name, &topic, &tasks) {
+                Ok(restore) => self.restores.push((restore, Instant::now())),
+                Err(error) if classify(&error) == Reaction::Retry => {
+                    self.note_fault(Reaction::Retry, &error);
+                    self.restore_queue = tasks;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let mut finished = Vec::new();
+        let processor = self.worker.processor_mut();
+        let mut mismatch: Option<(TaskId, StateMismatch)> = None;
+        let unanchored = &self.unanchored;
+        for (restore, began) in &mut self.restores {
+            let outcome = restore.step(Duration::from_millis(20), |task, key, value| {
+                let result = if unanchored.contains(&task) && value.is_some() {
+                    Err(StateMismatch(
+                        "the changelog holds state but the consumer group has no offset; nothing is reset silently: \
+                         restore the group's offsets or choose a new application id"
+                            .to_owned(),
+                    ))
+                } else {
+                    processor.restore(task, key, value)
+                };
+                result.map_err(|why| (task, why))
+            });
+            match outcome {
+                Ok(Ok(progress)) => finished.extend(progress.finished),
+                Ok(Err(why)) => mismatch = Some(why),
+                Err(error) if classify(&error) == Reaction::Retry => {}
+                Err(error) => return Err(error.into()),
+            }
+            let took = restore.is_done().then(|| began.elapsed());
+            self.observer.restore(restore.records, restore.records_total, took);
+        }
+        if let Some((task, why)) = mismatch {
+            let topic = self.options.changelog.clone().unwrap_or_default();
+            return Err(DriverError::State { topic, partition: task.partition, why: why.0 });
+        }
+        self.restores.retain(|(restore, _)| !restore.is_done());
+        for task in finished {
+            tracing::info!(worker = self.options.name, partition = task.partition, "restored");
+            self.input(Input::Restored(task))?;
+        }
+        Ok(())
+    }
+
+    fn unstall(&mut self) -> Result<(), DriverError> {
+        if self.stalled.is_empty() {
+            return Ok(());
+        }
+        let due: Vec<TaskId> =
+            self.stalled.iter().filter(|(_, again)| **again <= Instant::now()).map(|(task, _)| *task).collect();
+        for task in due {
+            self.stalled.remove(&task);
+            self.input(Input::Unstalled(task))?;
+        }
+        Ok(())
+    }
+
+    fn every_second(&mut self) {
+        if self.last_second.elapsed() < Duration::from_secs(1) {
+            return;
+        }
+        self.last_second = Instant::now();
+        let lags = self.consumer.context().take_lag();
+        if !lags.is_empty() {
+            self.observer.lag(&lags);
+            self.lags = lags;
+        }
+        self.observer.tick(self.worker.processor());
+        self.publish_status();
+    }
+
+    pub(super) fn publish_status(&self) {
+        let tasks = self
+            .worker
+            .tasks()
+            .map(|(task, restoring)| {
+                let topic = self.options.inputs[usize::from(task.topic)].clone();
+                let lag = self.lags.iter().find(|lag| lag.topic == topic && lag.partition == task.partition);
+                crate::status::TaskStatus {
+                    lag_records: lag.map(|lag| lag.records),
+                    topic,
+                    partition: task.partition,
+                    restoring,
+                    stalled: self.stalled.contains_key(&task),
+                }
+            })
+            .collect();
+        let restore = self.restores.iter().fold(None, |sum: Option<(u64, u64)>, (restore, _)| {
+            let (read, total) = sum.unwrap_or_default();
+            Some((read + restore.records, total + restore.records_total))
+        });
+        *self.control.status.lock().expect("no panic while holding a status") = WorkerStatus {
+            name: self.options.name.clone(),
+            stage: self.options.stage.as_str(),
+            phase: phase_word(self.worker.phase(), !self.restores.is_empty()),
+            tasks,
+            joined: self.joined,
+            last_fault: self.last_fault.clone(),
+            restore,
+        };
+    }
+}
+
+fn phase_word(phase: &throughline_worker::Phase, restoring: bool) -> &'static str {
+    use throughline_worker::Phase;
+    match phase {
+        Phase::Idle if restoring => "restoring",
+        Phase::Idle => "idle",
+        Phase::Open(_) => "open",
+        Phase::Committing(_) => "committing",
+        Phase::Aborting(_) => "aborting",
+        Phase::Unknown(_) => "asking for an outcome",
+        Phase::Stopped => "stopped",
+    }
+}
+
+fn hand_over<P: Processor>(
+    worker: &mut Worker<P>,
+    effects: &mut Effects,
+    message: &BorrowedMessage<'_>,
+    topic: usize,
+    at: Now,
+) {
+    let headers = message.headers();
+    let borrowed = RdHeaders(headers);
+    let record = InputRecord {
+        task: TaskId { topic: topic as u16, partition: message.partition() },
+        offset: RecordOffset(message.offset()),
+        received_at: ReceivedAt::from_millis(message.timestamp().to_millis().unwrap_or(at.as_millis())),
+        key: message.key(),
+        value: message.payload(),
+        headers: &borrowed,
+    };
+    worker.handle(Input::Record(record), at, effects);
+}
+
+struct RdHeaders<'m>(Option<&'m BorrowedHeaders>);
+
+impl std::fmt::Debug for RdHeaders<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} headers", self.count())
+    }
+}
+
+impl RecordHeaders for RdHeaders<'_> {
+    fn count(&self) -> usize {
+        self.0.map_or(0, Headers::count)
+    }
+
+    fn at(&self, at: usize) -> (&str, Option<&[u8]>) {
+        self.0.map_or(("", None), |headers| {
+            let header = headers.get(at);
+            (header.key, header.value)
+        })
+    }
+}

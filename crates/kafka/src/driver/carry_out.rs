@@ -1,0 +1,277 @@
+//! Effects of the worker, carried out on librdkafka.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use throughline_model::NextOffset;
+use throughline_worker::{CommitOffset, CommitOutcome, Effect, Input, ProduceFault, Processor, TaskId};
+
+use super::membership::{metadata_of, read_committed};
+use super::{CommitTimes, Driver, DriverError, Observer, now};
+use crate::classify::{Flags, Reaction, classify, reaction};
+
+/// How long a stalled partition waits before it tries again.
+const STALL_RETRY: Duration = Duration::from_millis(500);
+/// How long an outcome may stay unreadable before everything is dropped.
+const OUTCOME_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl<P: Processor, O: Observer<P>> Driver<P, O> {
+    /// Carries out effects in order until none is left; what comes of them are further inputs.
+    pub(super) fn carry_out(&mut self) -> Result<(), DriverError> {
+        while !self.effects.list.is_empty() {
+            let effect = self.effects.list.remove(0);
+            if let Some(input) = self.effect(effect)? {
+                self.worker.handle(input, now(), &mut self.effects);
+            }
+        }
+        Ok(())
+    }
+
+    fn effect(&mut self, effect: Effect) -> Result<Option<Input<'static>>, DriverError> {
+        match effect {
+            Effect::Begin => self.begin()?,
+            Effect::Commit(offsets) => return self.commit(&offsets).map(|outcome| Some(Input::Ended(outcome))),
+            Effect::Abort => return Ok(Some(self.abort())),
+            Effect::ResolveOutcome(offset) => {
+                let read = self.resolve(offset)?;
+                return Ok(Some(Input::OutcomeRead(read)));
+            }
+            Effect::Assign(assignments) => {
+                let list = self.list(assignments.iter().map(|at| (at.task, Some(at.next))))?;
+                self.consumer.incremental_assign(&list)?;
+            }
+            Effect::Unassign(tasks) => self.unassign(&tasks)?,
+            Effect::Seek(positions) => self.seek(&positions)?,
+            Effect::Pause(task) => {
+                let list = self.list([(task, None)])?;
+                self.consumer.pause(&list)?;
+            }
+            Effect::Resume(task) => {
+                let list = self.list([(task, None)])?;
+                self.consumer.resume(&list)?;
+            }
+            Effect::StartRestore(task) => self.restore_queue.push(task),
+            Effect::Stalled(task) => {
+                self.stalled.insert(task, Instant::now() + STALL_RETRY);
+            }
+            Effect::Rejoin => self.rejoin()?,
+            Effect::Published { records } => {
+                self.fenced = 0;
+                self.txn_began = None;
+                self.observer.committed(self.worker.processor_mut(), records, self.last_commit);
+            }
+            Effect::Stop(_) => self.stopped = true,
+        }
+        Ok(None)
+    }
+
+    fn list(
+        &self,
+        tasks: impl IntoIterator<Item = (TaskId, Option<NextOffset>)>,
+    ) -> Result<TopicPartitionList, DriverError> {
+        let mut list = TopicPartitionList::new();
+        for (task, next) in tasks {
+            let topic = &self.options.inputs[usize::from(task.topic)];
+            match next {
+                Some(next) => list.add_partition_offset(topic, task.partition, Offset::Offset(next.0))?,
+                None => {
+                    list.add_partition(topic, task.partition);
+                }
+            }
+        }
+        Ok(list)
+    }
+
+    fn begin(&mut self) -> Result<(), DriverError> {
+        self.txn_began = Some(Instant::now());
+        match self.producer.begin() {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                // Nothing was sent in it yet: a new producer may begin in its place.
+                self.note_fault(classify(&error), &error);
+                self.replace_producer()?;
+                Ok(self.producer.begin()?)
+            }
+        }
+    }
+
+    /// Hands what is collected to the producer.
+    pub(super) fn send_outputs(&mut self) -> Result<(), DriverError> {
+        if let Err(fault) = self.try_send()? {
+            self.input(Input::ProduceFailed(fault))?;
+        }
+        Ok(())
+    }
+
+    fn try_send(&mut self) -> Result<Result<(), ProduceFault>, DriverError> {
+        let records = self.effects.outputs.records().len();
+        let sent = self.producer.send(&self.effects.outputs);
+        self.effects.outputs.clear();
+        self.observer.produced(records);
+        let code = match sent {
+            Ok(()) => self.producer.take_failure(),
+            Err(error) => Some(error.code),
+        };
+        code.map_or(Ok(Ok(())), |code| self.fault_of(code).map(Err))
+    }
+
+    /// What a failed output means. It never ends a worker: the transaction is aborted either way.
+    fn fault_of(&mut self, code: RDKafkaErrorCode) -> Result<ProduceFault, DriverError> {
+        let met = reaction(code, Flags::default());
+        self.note_fault(met, &code);
+        match met {
+            Reaction::AbortContent => Ok(ProduceFault::Content),
+            Reaction::Stop => Err(DriverError::Client(rdkafka::error::KafkaError::MessageProduction(code))),
+            _ => Ok(ProduceFault::Transient),
+        }
+    }
+
+    fn commit(&mut self, offsets: &[CommitOffset]) -> Result<CommitOutcome, DriverError> {
+        let began = Instant::now();
+        let deadline = began + self.options.transaction_age_max;
+        if let Err(fault) = self.try_send()? {
+            return Ok(CommitOutcome::Abortable(fault));
+        }
+        while !self.producer.drain(Duration::from_millis(100)) {
+            if let Some(code) = self.producer.take_failure() {
+                return Ok(CommitOutcome::Abortable(self.fault_of(code)?));
+            }
+            if Instant::now() > deadline {
+                self.note_fault(Reaction::Abort, &"outputs were not acknowledged in time");
+                return Ok(CommitOutcome::Abortable(ProduceFault::Transient));
+            }
+        }
+        if let Some(code) = self.producer.take_failure() {
+            return Ok(CommitOutcome::Abortable(self.fault_of(code)?));
+        }
+        let drained = Instant::now();
+        if let Some(outcome) = self.send_offsets(offsets, deadline)? {
+            return Ok(outcome);
+        }
+        let sent = Instant::now();
+        let outcome = self.end_transaction()?;
+        self.last_commit =
+            CommitTimes { drain: drained - began, offsets: sent - drained, commit: sent.elapsed() };
+        Ok(outcome)
+    }
+
+    fn send_offsets(
+        &mut self,
+        offsets: &[CommitOffset],
+        deadline: Instant,
+    ) -> Result<Option<CommitOutcome>, DriverError> {
+        let list = self.list(offsets.iter().map(|offset| (offset.task, Some(offset.next))))?;
+        for offset in offsets {
+            let topic = &self.options.inputs[usize::from(offset.task.topic)];
+            if let Some(mut at) = list.find_partition(topic, offset.task.partition) {
+                at.set_metadata(metadata_of(offset.txn_seq));
+            }
+        }
+        loop {
+            // Read just before it is used: the generation moves with every rebalance.
+            let Some(group) = self.consumer.group_metadata() else { return Ok(Some(CommitOutcome::Fenced)) };
+            match self.producer.send_offsets(&list, &group, Duration::from_secs(2)) {
+                Ok(()) => return Ok(None),
+                Err(error) => {
+                    let met = classify(&error);
+                    self.note_fault(met, &error);
+                    match met {
+                        Reaction::Retry if Instant::now() < deadline => {}
+                        Reaction::Retry | Reaction::Ask => return Ok(Some(CommitOutcome::Indeterminate)),
+                        Reaction::Abort => return Ok(Some(CommitOutcome::Abortable(ProduceFault::Transient))),
+                        Reaction::AbortContent => return Ok(Some(CommitOutcome::Abortable(ProduceFault::Content))),
+                        Reaction::Rejoin => return Ok(Some(CommitOutcome::Fenced)),
+                        Reaction::Stop => return Err(error.into()),
+                    }
+                }
+            }
+        }
+    }
+
+    fn end_transaction(&mut self) -> Result<CommitOutcome, DriverError> {
+        match self.producer.commit(self.options.transaction_timeout) {
+            Ok(()) => Ok(CommitOutcome::Committed),
+            Err(error) => {
+                let met = classify(&error);
+                self.note_fault(met, &error);
+                self.observer.ended_otherwise(match met {
+                    Reaction::Rejoin => "fenced",
+                    Reaction::Abort | Reaction::AbortContent => "aborted",
+                    _ => "indeterminate",
+                });
+                match met {
+                    // Timed out: it may have committed. Never a second attempt on this producer (KAFKA-17754).
+                    Reaction::Retry | Reaction::Ask => Ok(CommitOutcome::Indeterminate),
+                    Reaction::Abort => Ok(CommitOutcome::Abortable(ProduceFault::Transient)),
+                    Reaction::AbortContent => Ok(CommitOutcome::Abortable(ProduceFault::Content)),
+                    Reaction::Rejoin => Ok(CommitOutcome::Fenced),
+                    Reaction::Stop => Err(error.into()),
+                }
+            }
+        }
+    }
+
+    fn abort(&mut self) -> Input<'static> {
+        self.effects.outputs.clear();
+        self.txn_began = None;
+        match self.producer.abort(self.options.transaction_timeout) {
+            Ok(()) => {
+                self.observer.ended_otherwise("aborted");
+                Input::Aborted
+            }
+            Err(error) => {
+                self.note_fault(classify(&error), &error);
+                Input::AbortFailed
+            }
+        }
+    }
+
+    /// Replaces the producer, which settles the transaction at the coordinator, and reads what was committed.
+    fn resolve(&mut self, offset: CommitOffset) -> Result<Option<u64>, DriverError> {
+        tracing::warn!(worker = self.options.name, txn_seq = offset.txn_seq, "outcome unknown, asking");
+        self.replace_producer()?;
+        let deadline = Instant::now() + OUTCOME_TIMEOUT;
+        while Instant::now() < deadline && !self.consumer.assignment_lost() {
+            match read_committed(&self.consumer, &self.options.inputs, &[offset.task]) {
+                Ok(found) => return Ok(Some(found[0].map_or(0, |(_, txn_seq)| txn_seq))),
+                Err(error) => self.note_fault(Reaction::Ask, &error),
+            }
+        }
+        Ok(None)
+    }
+
+    fn seek(&mut self, positions: &[(TaskId, NextOffset)]) -> Result<(), DriverError> {
+        let list = self.list(positions.iter().map(|(task, next)| (*task, Some(*next))))?;
+        let done = self.consumer.seek_partitions(list, Duration::from_secs(10)).and_then(|done| {
+            done.elements().iter().try_for_each(|at| at.error())
+        });
+        if let Err(error) = done {
+            // A partition that is not being fetched cannot be sought in: it is taken again at the position.
+            self.note_fault(Reaction::Retry, &error);
+            let bare = self.list(positions.iter().map(|(task, _)| (*task, None)))?;
+            let again = self.list(positions.iter().map(|(task, next)| (*task, Some(*next))))?;
+            self.consumer.incremental_unassign(&bare)?;
+            self.consumer.incremental_assign(&again)?;
+        }
+        Ok(())
+    }
+
+    fn unassign(&mut self, tasks: &[TaskId]) -> Result<(), DriverError> {
+        for task in tasks {
+            self.stalled.remove(task);
+            self.restore_queue.retain(|queued| queued != task);
+            for (restore, _) in &mut self.restores {
+                restore.forget(*task);
+            }
+        }
+        let list = self.list(tasks.iter().map(|task| (*task, None)))?;
+        if self.consumer.assignment_lost() {
+            self.consumer.unassign()?;
+        } else {
+            self.consumer.incremental_unassign(&list)?;
+        }
+        Ok(())
+    }
+}

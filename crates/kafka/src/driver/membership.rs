@@ -1,0 +1,232 @@
+//! Joining and leaving: clients made, notices of the group turned into inputs.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use throughline_model::NextOffset;
+use throughline_worker::{Assignment, Input, Processor, TaskId};
+
+use super::{Driver, DriverError, DriverOptions, FENCED_MAX, Observer, Start};
+use crate::classify::{Reaction, classify};
+use crate::client::ClientOptions;
+use crate::context::{Notice, WorkerContext};
+use crate::producer::TxnProducer;
+
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A registered producer; waits for brokers as long as the first connection may take.
+pub(super) fn connect(client: &ClientOptions, options: &DriverOptions) -> Result<TxnProducer, DriverError> {
+    let deadline = Instant::now() + options.connect_timeout;
+    let mut pause = Duration::from_millis(100);
+    loop {
+        match new_producer(client, options) {
+            Ok(producer) => return Ok(producer),
+            Err(error) if classify(&error) != Reaction::Stop && Instant::now() < deadline => {
+                tracing::warn!(worker = options.name, %error, "waiting for kafka");
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(Duration::from_secs(2));
+            }
+            Err(error) if classify(&error) == Reaction::Retry => {
+                return Err(DriverError::Unreachable(error.to_string()));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+pub(super) fn new_producer(client: &ClientOptions, options: &DriverOptions) -> Result<TxnProducer, KafkaError> {
+    let timeout = u32::try_from(options.transaction_timeout.as_millis()).unwrap_or(u32::MAX);
+    let config = client.producer(&options.name, &options.transactional_id, timeout);
+    let producer = TxnProducer::new(&config, &options.outputs)?;
+    producer.init(CALL_TIMEOUT)?;
+    Ok(producer)
+}
+
+pub(super) fn join(
+    client: &ClientOptions,
+    options: &DriverOptions,
+) -> Result<BaseConsumer<WorkerContext>, DriverError> {
+    let session = u32::try_from(options.session_timeout.as_millis()).unwrap_or(u32::MAX);
+    let config = client.consumer(&options.name, &options.group, &options.instance, session);
+    let consumer: BaseConsumer<WorkerContext> = config.create_with_context(WorkerContext::default())?;
+    let topics: Vec<&str> = options.inputs.iter().map(String::as_str).collect();
+    consumer.subscribe(&topics)?;
+    Ok(consumer)
+}
+
+/// Closes a consumer. A static member keeps its place in the group until its session ends.
+pub(super) fn close(consumer: BaseConsumer<WorkerContext>) {
+    consumer.context().close();
+    drop(consumer);
+}
+
+/// The metadata of a committed offset: the number of the transaction that sent it.
+pub(super) fn metadata_of(txn_seq: u64) -> String {
+    format!("txn_seq={txn_seq}")
+}
+
+pub(super) fn read_metadata(metadata: &str) -> Option<u64> {
+    metadata.strip_prefix("txn_seq=")?.parse().ok()
+}
+
+impl<P: Processor, O: Observer<P>> Driver<P, O> {
+    pub(super) fn notices(&mut self) -> Result<(), DriverError> {
+        for notice in self.consumer.context().take_notices() {
+            match notice {
+                Notice::Assigned(partitions) => self.assigned(&partitions)?,
+                Notice::Revoked { partitions, lost } => {
+                    let kind = if lost { "lost" } else { "revoked" };
+                    tracing::info!(worker = self.options.name, partitions = partitions.len(), "{kind}");
+                    self.observer.rebalanced(kind, partitions.len());
+                    let tasks = self.tasks_of(&partitions);
+                    self.input(if lost { Input::Lost(&tasks) } else { Input::Revoked(&tasks) })?;
+                }
+            }
+            self.publish_status();
+        }
+        Ok(())
+    }
+
+    fn tasks_of(&self, partitions: &[(String, i32)]) -> Vec<TaskId> {
+        partitions
+            .iter()
+            .filter_map(|(topic, partition)| {
+                let topic = self.options.inputs.iter().position(|name| name == topic)?;
+                Some(TaskId { topic: topic as u16, partition: *partition })
+            })
+            .collect()
+    }
+
+    fn assigned(&mut self, partitions: &[(String, i32)]) -> Result<(), DriverError> {
+        self.joined = true;
+        self.observer.rebalanced("assigned", partitions.len());
+        tracing::info!(worker = self.options.name, partitions = partitions.len(), "assigned");
+        let tasks = self.tasks_of(partitions);
+        if tasks.is_empty() {
+            // librdkafka waits for an answer even to an empty assignment.
+            self.consumer.incremental_assign(&TopicPartitionList::new())?;
+            return Ok(());
+        }
+        let committed = self.committed(&tasks)?;
+        let mut assignments = Vec::with_capacity(tasks.len());
+        for (task, committed) in tasks.iter().zip(committed) {
+            self.unanchored.retain(|known| known != task);
+            let (next, txn_seq) = match committed {
+                Some(found) => found,
+                None => {
+                    if self.options.changelog.is_some() {
+                        self.unanchored.push(*task);
+                    }
+                    (self.first_offset(*task)?, 0)
+                }
+            };
+            assignments.push(Assignment { task: *task, next, txn_seq });
+        }
+        self.input(Input::Assigned(&assignments))
+    }
+
+    /// Committed offsets with their numbers. The read waits for transactions that are about to move them, because the
+    /// consumer is read-committed.
+    fn committed(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<(NextOffset, u64)>>, DriverError> {
+        let mut pause = Duration::from_millis(100);
+        loop {
+            match read_committed(&self.consumer, &self.options.inputs, tasks) {
+                Ok(found) => return Ok(found),
+                Err(error) if classify(&error) == Reaction::Retry => {
+                    self.note_fault(Reaction::Retry, &error);
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(CALL_TIMEOUT);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn first_offset(&self, task: TaskId) -> Result<NextOffset, DriverError> {
+        let topic = &self.options.inputs[usize::from(task.topic)];
+        let (low, high) = self.consumer.fetch_watermarks(topic, task.partition, CALL_TIMEOUT)?;
+        let earliest = self.options.changelog.is_some() || self.options.start == Start::Earliest;
+        Ok(NextOffset(if earliest { low } else { high }))
+    }
+
+    /// Replaces producer and consumer: whatever was held is somebody else's.
+    pub(super) fn rejoin(&mut self) -> Result<(), DriverError> {
+        self.fenced += 1;
+        if self.fenced >= FENCED_MAX {
+            return Err(DriverError::FencedRepeatedly(self.fenced, self.options.transactional_id.clone()));
+        }
+        tracing::warn!(worker = self.options.name, "fenced, joining again");
+        self.observer.rebalanced("rejoined", 0);
+        self.restores.clear();
+        self.restore_queue.clear();
+        self.unanchored.clear();
+        self.stalled.clear();
+        self.txn_began = None;
+        let fresh = join(&self.client, &self.options)?;
+        close(std::mem::replace(&mut self.consumer, fresh));
+        self.replace_producer()
+    }
+
+    pub(super) fn replace_producer(&mut self) -> Result<(), DriverError> {
+        self.observer.producer_recreated();
+        let mut pause = Duration::from_millis(100);
+        loop {
+            match new_producer(&self.client, &self.options) {
+                Ok(producer) => {
+                    self.producer = producer;
+                    return Ok(());
+                }
+                Err(error) if classify(&error) == Reaction::Stop => return Err(error.into()),
+                Err(error) => {
+                    self.note_fault(Reaction::Retry, &error);
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(CALL_TIMEOUT);
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn read_committed(
+    consumer: &BaseConsumer<WorkerContext>,
+    inputs: &[String],
+    tasks: &[TaskId],
+) -> Result<Vec<Option<(NextOffset, u64)>>, KafkaError> {
+    let mut list = TopicPartitionList::new();
+    for task in tasks {
+        list.add_partition(&inputs[usize::from(task.topic)], task.partition);
+    }
+    let found = consumer.committed_offsets(list, CALL_TIMEOUT)?;
+    let mut committed = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        let at = found.find_partition(&inputs[usize::from(task.topic)], task.partition);
+        committed.push(match at {
+            Some(at) => {
+                at.error()?;
+                match at.offset() {
+                    Offset::Offset(offset) => {
+                        Some((NextOffset(offset), read_metadata(at.metadata()).unwrap_or(0)))
+                    }
+                    _ => None,
+                }
+            }
+            None => None,
+        });
+    }
+    Ok(committed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_a_transaction_survives_its_metadata() {
+        assert_eq!(read_metadata(&metadata_of(0)), Some(0));
+        assert_eq!(read_metadata(&metadata_of(u64::MAX)), Some(u64::MAX));
+        assert_eq!(read_metadata(""), None);
+        assert_eq!(read_metadata("something else"), None);
+    }
+}

@@ -1,0 +1,118 @@
+//! What a worker does right now, for `/v1/status` and for people.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+/// Lag of one input partition as the client's statistics tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lag {
+    /// Topic.
+    pub topic: String,
+    /// Partition.
+    pub partition: i32,
+    /// Records between the position and the last stable offset.
+    pub records: i64,
+    /// Whether the position has reached the last stable offset with an empty fetch queue. Offsets alone never show it
+    /// behind transaction markers.
+    pub caught_up: bool,
+}
+
+/// One partition of a worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskStatus {
+    /// Topic.
+    pub topic: String,
+    /// Partition.
+    pub partition: i32,
+    /// Its state is being read back.
+    pub restoring: bool,
+    /// It waits for something outside, for instance a schema.
+    pub stalled: bool,
+    /// Records behind, if known.
+    pub lag_records: Option<i64>,
+}
+
+/// What a worker does right now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WorkerStatus {
+    /// Name of the worker.
+    pub name: String,
+    /// Stage.
+    pub stage: &'static str,
+    /// Word for its phase.
+    pub phase: &'static str,
+    /// Its partitions.
+    pub tasks: Vec<TaskStatus>,
+    /// Whether it joined the group at least once.
+    pub joined: bool,
+    /// The last fault, empty if none.
+    pub last_fault: String,
+    /// Changelog records read by the restore under way, and how many there are.
+    pub restore: Option<(u64, u64)>,
+}
+
+// A narrow reader of librdkafka's statistics: everything else is skipped.
+#[derive(Deserialize)]
+struct Statistics {
+    #[serde(default)]
+    topics: HashMap<String, TopicStatistics>,
+}
+
+#[derive(Deserialize)]
+struct TopicStatistics {
+    #[serde(default)]
+    partitions: HashMap<String, PartitionStatistics>,
+}
+
+#[derive(Deserialize)]
+struct PartitionStatistics {
+    #[serde(default)]
+    partition: i32,
+    #[serde(default)]
+    fetchq_cnt: i64,
+    #[serde(default)]
+    fetch_state: String,
+    #[serde(default)]
+    next_offset: i64,
+    #[serde(default)]
+    ls_offset: i64,
+}
+
+pub(crate) fn read_lag(statistics: &[u8]) -> Option<Vec<Lag>> {
+    let statistics: Statistics = serde_json::from_slice(statistics).ok()?;
+    let mut lags = Vec::new();
+    for (topic, at) in &statistics.topics {
+        for partition in at.partitions.values() {
+            if partition.partition < 0 || partition.fetch_state != "active" || partition.ls_offset < 0 {
+                continue;
+            }
+            let behind = (partition.ls_offset - partition.next_offset.max(0)).max(0);
+            lags.push(Lag {
+                topic: topic.clone(),
+                partition: partition.partition,
+                records: behind + partition.fetchq_cnt,
+                caught_up: behind == 0 && partition.fetchq_cnt == 0,
+            });
+        }
+    }
+    Some(lags)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lag_counts_up_to_the_last_stable_offset() {
+        let text = br#"{"name":"x","topics":{"t":{"age":1,"partitions":{
+            "0":{"partition":0,"fetch_state":"active","fetchq_cnt":3,"next_offset":10,"ls_offset":15,"hi_offset":90},
+            "1":{"partition":1,"fetch_state":"active","fetchq_cnt":0,"next_offset":15,"ls_offset":15},
+            "2":{"partition":2,"fetch_state":"none","next_offset":-1001,"ls_offset":-1001},
+            "-1":{"partition":-1}}}}}"#;
+        let mut lags = read_lag(text).expect("statistics");
+        lags.sort_by_key(|lag| lag.partition);
+        let facts: Vec<_> = lags.iter().map(|lag| (lag.partition, lag.records, lag.caught_up)).collect();
+        assert_eq!(facts, [(0, 8, false), (1, 0, true)]);
+    }
+}
