@@ -13,7 +13,8 @@ fn the_catalogue_is_the_committed_one() {
     let registry = Registry::new();
     let workers = WorkerMetrics::new(&registry).expect("names are registered once");
     let api = ApiMetrics::new(&registry).expect("names are registered once");
-    let mut lines: Vec<_> = workers.collectors().iter().chain(&api.collectors()).map(|metric| line(&**metric)).collect();
+    let mut lines: Vec<_> =
+        workers.collectors().iter().chain(&api.collectors()).map(|metric| line(&**metric)).collect();
     lines.sort_unstable();
     lines.push(String::new());
     expect_test::expect_file!["metrics_catalogue.txt"].assert_eq(&lines.join("\n"));
