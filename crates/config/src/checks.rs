@@ -249,25 +249,13 @@ fn hash_key_is_a_key(resolver: &mut Resolver) {
 }
 
 fn thresholds_leave_a_gap(resolver: &mut Resolver) {
-    let (low, novice, resolves) = (
-        resolver.number("alerts.experience_low.opens_below"),
-        resolver.number("alerts.experience_low.opens_below_novice"),
-        resolver.number("alerts.experience_low.resolves_at"),
-    );
-    if low.max(novice) >= resolves {
-        let problem = format!("{resolves} is not above the thresholds that open it ({low} and {novice})");
-        resolver.error("alerts.experience_low.resolves_at", problem, "ten points apart keep an alert from flapping");
-    }
-    let (opens, ends) =
-        (resolver.number("alerts.experience_drop.opens_at"), resolver.number("alerts.experience_drop.resolves_above"));
-    if opens >= ends {
-        let problem = format!("{ends} is not above alerts.experience_drop.opens_at ({opens})");
-        resolver.error("alerts.experience_drop.resolves_above", problem, "");
-    }
-    let (hold, of) = (resolver.count("alerts.experience_drop.hold"), resolver.count("alerts.experience_drop.hold_of"));
-    if hold > of {
-        let problem = format!("{hold} of {of} evaluations can never agree");
-        resolver.error("alerts.experience_drop.hold", problem, "hold <= hold_of");
+    for alert in ["alerts.experience_low", "alerts.experience_drop"] {
+        let (opens, resolves) = (format!("{alert}.opens_at"), format!("{alert}.resolves_at"));
+        let (low, high) = (resolver.number(&opens), resolver.number(&resolves));
+        if low >= high {
+            let problem = format!("{high} is not above {opens} ({low})");
+            resolver.error(&resolves, problem, "a gap between the two keeps an alert from flapping");
+        }
     }
 }
 

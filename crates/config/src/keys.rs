@@ -101,12 +101,11 @@ const NAME: Kind = Kind::Name { optional: false };
 const OPTIONAL_NAME: Kind = Kind::Name { optional: true };
 const MODE: Kind = members!(RuleMode);
 const ON_OFF: Kind = Kind::OneOf(|| vec!["on", "off"]);
-const COOLDOWN: Kind = millis(0, 365 * DAY);
+const COOLDOWN: Kind = millis(MINUTE, 365 * DAY);
 const EXPIRY: Kind = millis(HOUR, 730 * DAY);
 const CONFIDENCE: Kind = Kind::Number { min: 0.0, max: 1.0 };
 const POINTS: Kind = Kind::Number { min: 0.0, max: 100.0 };
 const DEVIATIONS: Kind = Kind::Number { min: -10.0, max: 10.0 };
-const EVALUATIONS: Kind = Kind::Count { min: 1, max: 10 };
 
 /// Every key, in the order of `default.toml`.
 pub const KEYS: &[Key] = &[
@@ -188,38 +187,26 @@ pub const KEYS: &[Key] = &[
     key("model.file", Kind::Path),
     key("routing.file", Kind::Path),
     key("alerts.publish_suppressed", Kind::Flag),
-    key("alerts.context", ON_OFF),
-    key("alerts.budget", Kind::Number { min: 0.0, max: 1_000.0 }),
-    key("alerts.minimum_open", millis(0, DAY)),
-    key("alerts.reopen_within", millis(0, 30 * DAY)),
-    key("alerts.related_within", millis(0, DAY)),
-    key("alerts.stale_after", millis(MINUTE, 30 * DAY)),
-    key("alerts.backfill_after", millis(MINUTE, 365 * DAY)),
+    key("alerts.context", Kind::Flag),
     key("alerts.severe_moment.mode", MODE),
     key("alerts.severe_moment.cooldown", COOLDOWN),
     key("alerts.severe_moment.expires", EXPIRY),
     key("alerts.urgent_need.mode", MODE),
-    key("alerts.urgent_need.confidence", CONFIDENCE),
+    key("alerts.urgent_need.opens_at", CONFIDENCE),
     key("alerts.urgent_need.due", millis(MINUTE, 30 * DAY)),
-    key("alerts.urgent_need.quiet", millis(MINUTE, 30 * DAY)),
     key("alerts.urgent_need.expires", EXPIRY),
     key("alerts.exit_intent.mode", MODE),
-    key("alerts.exit_intent.confidence", CONFIDENCE),
+    key("alerts.exit_intent.opens_at", CONFIDENCE),
     key("alerts.exit_intent.cooldown", COOLDOWN),
     key("alerts.exit_intent.expires", EXPIRY),
     key("alerts.experience_low.mode", MODE),
-    key("alerts.experience_low.opens_below", POINTS),
-    key("alerts.experience_low.opens_below_novice", POINTS),
+    key("alerts.experience_low.opens_at", POINTS),
     key("alerts.experience_low.resolves_at", POINTS),
-    key("alerts.experience_low.hold", EVALUATIONS),
     key("alerts.experience_low.cooldown", COOLDOWN),
     key("alerts.experience_low.expires", EXPIRY),
     key("alerts.experience_drop.mode", MODE),
     key("alerts.experience_drop.opens_at", DEVIATIONS),
-    key("alerts.experience_drop.resolves_above", DEVIATIONS),
-    key("alerts.experience_drop.touchpoints", Kind::Count { min: 2, max: 1_000 }),
-    key("alerts.experience_drop.hold", EVALUATIONS),
-    key("alerts.experience_drop.hold_of", EVALUATIONS),
+    key("alerts.experience_drop.resolves_at", DEVIATIONS),
     key("alerts.experience_drop.cooldown", COOLDOWN),
     key("alerts.experience_drop.expires", EXPIRY),
     key("http.enabled", Kind::Flag),

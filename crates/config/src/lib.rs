@@ -21,6 +21,7 @@ pub mod kind;
 pub mod layers;
 pub mod options;
 mod resolve;
+pub mod routing;
 pub mod schema;
 mod sources;
 pub mod topics;

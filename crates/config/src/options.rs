@@ -6,7 +6,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use throughline_model::{EventTime, IdentifierType, SourceKind, TouchpointType, Trust, alert::RuleMode};
+use throughline_model::alert::{AlertType, RuleMode};
+use throughline_model::{EventTime, IdentifierType, SourceKind, TouchpointType, Trust};
 
 use crate::value::Secret;
 
@@ -269,114 +270,32 @@ pub enum HashKeySource {
     File(PathBuf),
 }
 
-/// Alerts: what is the same for all types, and each type.
+/// Alerts: what is the same for all types, and what was set for each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlertOptions {
     /// Whether suppressed ones are published.
     pub publish_suppressed: bool,
-    /// Whether they carry context.
+    /// Whether they carry declared attributes.
     pub context: bool,
-    /// Pages of P2 per 1,000 customers and day.
-    pub budget: f64,
-    /// Shortest life of an open alert.
-    pub minimum_open: Duration,
-    /// A condition back this soon reopens.
-    pub reopen_within: Duration,
-    /// A second alert this soon after a page does not page.
-    pub related_within: Duration,
-    /// Older causes do not page.
-    pub stale_after: Duration,
-    /// Causes received later than this open nothing.
-    pub backfill_after: Duration,
-    /// Severe moment.
-    pub severe_moment: SevereMomentOptions,
-    /// Urgent need.
-    pub urgent_need: UrgentNeedOptions,
-    /// Exit intent.
-    pub exit_intent: ExitIntentOptions,
-    /// Experience low.
-    pub experience_low: ExperienceLowOptions,
-    /// Experience drop.
-    pub experience_drop: ExperienceDropOptions,
+    /// What a person set, by type, in the order of [`AlertType::ALL`]. It goes before the model file.
+    pub changes: Vec<(AlertType, AlertRuleChange)>,
 }
 
-/// `alerts.severe_moment`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SevereMomentOptions {
+/// What a person set under `alerts.<type>`; what is absent stays as the model has it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct AlertRuleChange {
     /// On, shadow or off.
-    pub mode: RuleMode,
+    pub mode: Option<RuleMode>,
+    /// Threshold that opens: a score, a deviation or a confidence.
+    pub opens_at: Option<f64>,
+    /// Threshold that resolves.
+    pub resolves_at: Option<f64>,
     /// Quiet time after its end.
-    pub cooldown: Duration,
+    pub cooldown: Option<Duration>,
     /// Ends without evidence.
-    pub expires: Duration,
-}
-
-/// `alerts.urgent_need`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct UrgentNeedOptions {
-    /// On, shadow or off.
-    pub mode: RuleMode,
-    /// Least confidence, 0..=1.
-    pub confidence: f64,
-    /// Time to the first answer.
-    pub due: Duration,
-    /// Quiet time that settles an answered need.
-    pub quiet: Duration,
-    /// Ends without evidence.
-    pub expires: Duration,
-}
-
-/// `alerts.exit_intent`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ExitIntentOptions {
-    /// On, shadow or off.
-    pub mode: RuleMode,
-    /// Least confidence, 0..=1.
-    pub confidence: f64,
-    /// Quiet time after its end.
-    pub cooldown: Duration,
-    /// Ends without evidence.
-    pub expires: Duration,
-}
-
-/// `alerts.experience_low`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ExperienceLowOptions {
-    /// On, shadow or off.
-    pub mode: RuleMode,
-    /// Opens below this score, 0..=100.
-    pub opens_below: f64,
-    /// Opens below this score for a novice, 0..=100.
-    pub opens_below_novice: f64,
-    /// Resolves at this score, 0..=100.
-    pub resolves_at: f64,
-    /// Evaluations in a row.
-    pub hold: u32,
-    /// Quiet time after its end.
-    pub cooldown: Duration,
-    /// Ends without evidence.
-    pub expires: Duration,
-}
-
-/// `alerts.experience_drop`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ExperienceDropOptions {
-    /// On, shadow or off.
-    pub mode: RuleMode,
-    /// Opens at this deviation or below.
-    pub opens_at: f64,
-    /// Resolves above this deviation.
-    pub resolves_above: f64,
-    /// Valenced touchpoints a baseline needs.
-    pub touchpoints: u32,
-    /// Evaluations that must agree ...
-    pub hold: u32,
-    /// ... of so many.
-    pub hold_of: u32,
-    /// Quiet time after its end.
-    pub cooldown: Duration,
-    /// Ends without evidence.
-    pub expires: Duration,
+    pub expires: Option<Duration>,
+    /// When someone must have acted, from the opening.
+    pub due: Option<Duration>,
 }
 
 /// The HTTP interface.

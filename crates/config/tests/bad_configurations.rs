@@ -125,7 +125,7 @@ fn text_that_is_not_toml_is_shown_with_its_place() {
 fn types_units_and_ranges() {
     check(
         "application = \"a b\"\n[transaction]\nage = \"4\"\ntimeout = \"1h\"\n[topics]\npartitions = -1\nreplication = \"three\"\n\
-         [alerts.experience_low]\nopens_below = 140\n[alerts.urgent_need]\nconfidence = nan\n[event_time]\nearliest = \"yesterday\"\n",
+         [alerts.experience_low]\nopens_at = 140\n[alerts.urgent_need]\nopens_at = nan\n[event_time]\nearliest = \"yesterday\"\n",
         expect![[r#"
             error: `application`: `a b` has the character ` `
               --> throughline.toml:1:15
@@ -162,18 +162,18 @@ fn types_units_and_ranges() {
                |               ^^^^^^^
               = help: allowed: whole number, 1 to 16
 
-            error: `alerts.experience_low.opens_below`: 140 is out of range
-              --> throughline.toml:9:15
+            error: `alerts.experience_low.opens_at`: 140 is out of range
+              --> throughline.toml:9:12
                |
-             9 | opens_below = 140
-               |               ^^^
+             9 | opens_at = 140
+               |            ^^^
               = help: allowed: number, 0 to 100
 
-            error: `alerts.urgent_need.confidence`: NaN is out of range
-              --> throughline.toml:11:14
+            error: `alerts.urgent_need.opens_at`: NaN is out of range
+              --> throughline.toml:11:12
                 |
-             11 | confidence = nan
-                |              ^^^
+             11 | opens_at = nan
+                |            ^^^
               = help: allowed: number, 0 to 1
 
             error: `event_time.earliest`: `yesterday` is not an RFC 3339 time such as 2000-01-01T00:00:00Z
@@ -475,21 +475,21 @@ fn access_is_complete() {
 #[test]
 fn thresholds_leave_a_gap() {
     check(
-        "[alerts.experience_low]\nresolves_at = 42\n[alerts.experience_drop]\nopens_at = 0\nhold = 4\n[alerts.severe_moment]\nmode = \"quiet\"\nseverity = \"P2\"\n[alerts.experience_lo]\nmode = \"on\"\n",
+        "[alerts.experience_low]\nresolves_at = 30\n[alerts.experience_drop]\nopens_at = 0\nhold = 4\n[alerts.severe_moment]\nmode = \"quiet\"\nseverity = \"P2\"\n[alerts.experience_lo]\nmode = \"on\"\n",
         expect![[r#"
-            error: `alerts.experience_low.resolves_at`: 42 is not above the thresholds that open it (40 and 45)
+            error: `alerts.experience_low.resolves_at`: 30 is not above alerts.experience_low.opens_at (40)
               --> throughline.toml:2:1
                |
-             2 | resolves_at = 42
+             2 | resolves_at = 30
                | ^^^^^^^^^^^^^^^^
-              = help: ten points apart keep an alert from flapping
+              = help: a gap between the two keeps an alert from flapping
 
-            error: `alerts.experience_drop.hold`: 4 of 3 evaluations can never agree
+            error: `alerts.experience_drop.hold`: unknown key
               --> throughline.toml:5:1
                |
-             5 | hold = 4
-               | ^^^^^^^^
-              = help: hold <= hold_of
+             5 | hold = ...
+               | ^^^^
+              = help: known here: cooldown, expires, mode, opens_at, resolves_at
 
             error: `alerts.severe_moment.mode`: `quiet` is not a member
               --> throughline.toml:7:8
@@ -512,8 +512,9 @@ fn thresholds_leave_a_gap() {
                | ^^^^^^^^^^^^^
               = help: did you mean `alerts.experience_low`?
 
-            error: `alerts.experience_drop.resolves_above`: -1 is not above alerts.experience_drop.opens_at (0)
-              --> default.toml:551 (built in)
+            error: `alerts.experience_drop.resolves_at`: -1 is not above alerts.experience_drop.opens_at (0)
+              --> default.toml:517 (built in)
+              = help: a gap between the two keeps an alert from flapping
         "#]],
     );
 }
