@@ -1,0 +1,159 @@
+//! A processor small enough to check by eye: one count per key, in the changelog and in the output.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::Message;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use throughline_kafka::admin::TopicSpec;
+use throughline_kafka::client::ClientOptions;
+use throughline_model::murmur2::partition_of;
+use throughline_model::{Now, Topic};
+use throughline_worker::{InputRecord, Outputs, ProcessContext, Processor, Stall, StateMismatch, TaskId};
+
+pub fn spec(name: String, partitions: u32) -> TopicSpec {
+    TopicSpec {
+        name,
+        partitions,
+        replication: 1,
+        settings: vec![("max.message.bytes".to_owned(), "2000000".to_owned())],
+    }
+}
+
+/// Counts records by key.
+#[derive(Debug, Default)]
+pub struct Counting {
+    partitions: u32,
+    table: HashMap<TaskId, HashMap<Vec<u8>, u64>>,
+    overlay: HashMap<(TaskId, Vec<u8>), u64>,
+}
+
+impl Counting {
+    pub fn new(partitions: u32) -> Self {
+        Self { partitions, ..Self::default() }
+    }
+}
+
+impl Processor for Counting {
+    fn is_stateful(&self) -> bool {
+        true
+    }
+
+    fn assign(&mut self, task: TaskId) {
+        self.table.insert(task, HashMap::new());
+    }
+
+    fn revoke(&mut self, task: TaskId) {
+        self.table.remove(&task);
+        self.overlay.retain(|(owner, _), _| *owner != task);
+    }
+
+    fn restore(&mut self, task: TaskId, key: &[u8], value: Option<&[u8]>) -> Result<(), StateMismatch> {
+        let count = value.and_then(|value| value.try_into().ok()).map(u64::from_le_bytes);
+        let table = self.table.get_mut(&task).expect("assigned before");
+        if let Some(count) = count {
+            table.insert(key.to_vec(), count);
+        }
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        record: &InputRecord<'_>,
+        context: ProcessContext,
+        outputs: &mut Outputs,
+    ) -> Result<(), Stall> {
+        let key = record.key.expect("keyed").to_vec();
+        let text = String::from_utf8(key.clone()).expect("text");
+        if context.reject {
+            outputs
+                .record(Topic::Scores, Some(record.task.partition))
+                .key(format!("rejected {text}").as_bytes())
+                .value(|out| out.extend_from_slice(&0u64.to_le_bytes()))
+                .end();
+            return Ok(());
+        }
+        let committed = self.table[&record.task].get(&key).copied().unwrap_or(0);
+        let count = self.overlay.entry((record.task, key)).or_insert(committed);
+        *count += 1;
+        let partition = partition_of(text.as_bytes(), self.partitions);
+        let value = record.value.expect("not null");
+        outputs
+            .record(Topic::Scores, Some(partition))
+            .key(text.as_bytes())
+            .header("content-type", b"text/plain")
+            .value(|out| {
+                out.extend_from_slice(&count.to_le_bytes());
+                if value[0] == b'L' {
+                    // Doubled, so that the input fits where the output does not.
+                    out.extend_from_slice(value);
+                    out.extend_from_slice(value);
+                }
+            })
+            .end();
+        Ok(())
+    }
+
+    fn finish(&mut self, _now: Now, outputs: &mut Outputs) {
+        for ((task, key), count) in &self.overlay {
+            outputs
+                .record(Topic::ExperienceChangelog, Some(task.partition))
+                .key(key)
+                .value(|out| out.extend_from_slice(&count.to_le_bytes()))
+                .end();
+        }
+    }
+
+    fn commit(&mut self, _now: Now) {
+        for ((task, key), count) in self.overlay.drain() {
+            self.table.get_mut(&task).expect("owned").insert(key, count);
+        }
+    }
+
+    fn abort(&mut self) {
+        self.overlay.clear();
+    }
+
+    fn uncommitted_bytes(&self) -> usize {
+        self.overlay.len() * 64
+    }
+
+    fn next_due(&self) -> Option<(Now, TaskId)> {
+        None
+    }
+}
+
+/// Reads committed (key, count) pairs until there are at least `expected`.
+pub fn read(
+    client: &ClientOptions,
+    topic: &str,
+    partitions: u32,
+    expected: u64,
+) -> BTreeMap<(String, u64), u32> {
+    let consumer: BaseConsumer = client.reader("outside", true).create().expect("a consumer");
+    let mut list = TopicPartitionList::new();
+    for partition in 0..partitions {
+        list.add_partition_offset(topic, partition as i32, Offset::Beginning).expect("an offset");
+    }
+    consumer.assign(&list).expect("assigned");
+    let mut seen = BTreeMap::new();
+    let began = Instant::now();
+    let mut records = 0;
+    let mut quiet = None::<Instant>;
+    // After the expected number a moment more is read, so that a surplus is seen.
+    while records < expected || quiet.is_none_or(|since| since.elapsed() < Duration::from_millis(500)) {
+        assert!(began.elapsed() < Duration::from_secs(90), "{records} of {expected} records after 90 s");
+        match consumer.poll(Duration::from_millis(50)) {
+            Some(Ok(record)) => {
+                let key = String::from_utf8(record.key().expect("keyed").to_vec()).expect("text");
+                let count = record.payload().expect("a value")[..8].try_into().map(u64::from_le_bytes);
+                *seen.entry((key, count.expect("eight bytes"))).or_insert(0) += 1;
+                records += 1;
+                quiet = None;
+            }
+            _ => quiet = quiet.or(Some(Instant::now())),
+        }
+    }
+    seen
+}
