@@ -30,23 +30,24 @@ const MAPPING: &str = "throughline_mapping";
 const PRODUCER: &str = "throughline_producer";
 const REJECTED_AT: &str = "throughline_rejected_at";
 
-const ALL: [&str; 16] = [
-    TOPIC,
-    PARTITION,
-    OFFSET,
-    CONNECTOR,
-    STAGE,
-    CLASS,
-    MESSAGE,
-    REASON,
-    CODE,
-    ENTRY,
-    FIELD,
-    FORMAT,
-    MAPPING,
-    PRODUCER,
-    SOURCE_ID,
-    REJECTED_AT,
+/// Every header that a dead letter has of its own, with its meaning.
+pub const HEADERS: [(&str, &str); 16] = [
+    (TOPIC, "topic of the rejected record"),
+    (PARTITION, "its partition"),
+    (OFFSET, "its offset"),
+    (CONNECTOR, "stage that rejected it: normalize, experience, entity"),
+    (STAGE, "VALUE_CONVERTER or TRANSFORMATION"),
+    (CLASS, "as throughline_reason"),
+    (MESSAGE, "what exactly is wrong, at most 1,000 characters"),
+    (REASON, "closed reason"),
+    (CODE, "code for throughline explain"),
+    (ENTRY, "index in the record, from 0"),
+    (FIELD, "path of the field"),
+    (FORMAT, "format tried"),
+    (MAPPING, "version of the mapping"),
+    (PRODUCER, "who produced the record, as far as that was readable"),
+    (SOURCE_ID, "the source's own id, as far as that was readable"),
+    (REJECTED_AT, "when, RFC 3339"),
 ];
 
 /// Kafka Streams' names of the origin, since 4.2.
@@ -56,7 +57,7 @@ const STREAMS: [&str; 3] = ["__streams.errors.topic", "__streams.errors.partitio
 /// before) loses them before it gets new ones, so that the same record always gives the same letter.
 #[must_use]
 pub fn is_dead_letter_header(name: &str) -> bool {
-    ALL.contains(&name)
+    HEADERS.iter().any(|(known, _)| *known == name)
 }
 
 /// Where a rejected record came from.
@@ -195,12 +196,12 @@ fn cut(detail: &str) -> &str {
 
 /// The values of the headers we know.
 struct Found<'h> {
-    values: [Option<&'h [u8]>; ALL.len() + STREAMS.len()],
+    values: [Option<&'h [u8]>; HEADERS.len() + STREAMS.len()],
 }
 
 impl<'h> Found<'h> {
     fn collect(headers: impl IntoIterator<Item = (&'h str, &'h [u8])>) -> Self {
-        let mut found = Self { values: [None; ALL.len() + STREAMS.len()] };
+        let mut found = Self { values: [None; HEADERS.len() + STREAMS.len()] };
         for (name, value) in headers {
             if let Some(at) = Self::place(name) {
                 found.values[at] = Some(value);
@@ -210,7 +211,7 @@ impl<'h> Found<'h> {
     }
 
     fn place(name: &str) -> Option<usize> {
-        ALL.iter().chain(&STREAMS).position(|known| *known == name)
+        HEADERS.iter().map(|(known, _)| known).chain(&STREAMS).position(|known| *known == name)
     }
 
     fn get(&self, name: &'static str) -> Option<&'h [u8]> {

@@ -1,1 +1,3 @@
 //! the topology: processors, logical topics, changelog encoding
+
+pub mod records;
