@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_void};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rdkafka::bindings as native;
@@ -278,15 +279,27 @@ impl TxnProducer {
         self.producer.commit_transaction(timeout)
     }
 
-    /// Aborts, polling meanwhile, because `abort_transaction` alone does not serve delivery failures.
+    /// Aborts. `abort_transaction` waits for the reports of purged records and does not serve them itself, so that another
+    /// thread polls meanwhile.
     ///
     /// # Errors
     /// As librdkafka says.
     pub fn abort(&self, timeout: Duration) -> Result<(), KafkaError> {
-        self.producer.poll(Duration::ZERO);
-        self.producer.abort_transaction(timeout)?;
-        self.producer.poll(Duration::ZERO);
-        let _old_failure = self.producer.context().take_failure();
+        let done = AtomicBool::new(false);
+        let producer = &self.producer;
+        let aborted = std::thread::scope(|scope| {
+            let done = &done;
+            scope.spawn(move || {
+                while !done.load(Ordering::Acquire) {
+                    producer.poll(Duration::from_millis(5));
+                }
+            });
+            let aborted = producer.abort_transaction(timeout);
+            done.store(true, Ordering::Release);
+            aborted
+        });
+        aborted?;
+        let _of_the_aborted = self.producer.context().take_failure();
         Ok(())
     }
 }
