@@ -10,13 +10,12 @@ const VAGUE_PARTS: &[&str] = &["manager", "helper", "helpers", "util", "utils", 
 /// Banned as a whole name, and as the last word of one (`CustomerInfo`, `parsed_data`).
 const VAGUE_ENDINGS: &[&str] = &["event", "events", "message", "messages", "data", "info"];
 
-/// Banned in comments.
+/// Banned in comments. (`data` is not: "stdout is data" is how the house speaks.)
 const VAGUE_NOUNS: &[&str] = &[
     "event",
     "events",
     "message",
     "messages",
-    "data",
     "info",
     "manager",
     "managers",
@@ -35,9 +34,10 @@ const ARTICLES: &[&str] = &["a", "the", "this", "that", "each", "its", "every", 
 const TERMS: &[(&str, &str)] = &[
     ("event", "time"),
     ("event", "times"),
-    ("personal", "data"),
     ("cloud", "event"),
     ("cloud", "events"),
+    ("error", "message"),
+    ("error", "messages"),
     // What companies and customers write to each other.
     ("chat", "message"),
     ("chat", "messages"),
@@ -53,6 +53,10 @@ const TERMS: &[(&str, &str)] = &[
 const EXEMPT: &[(&str, &str)] = &[
     ("crates/normalize/src/formats/", "the fields and record types of vendors have their own names"),
     ("crates/normalize/tests/", "payloads of vendors"),
+    ("crates/api/src/error.rs", "what an HTTP error says to a person is its message everywhere"),
+    ("crates/codec/src/dead_letter.rs", "the headers of Kafka Connect"),
+    ("crates/pipeline/src/records/asyncapi.rs", "the fields of an AsyncAPI document"),
+    ("crates/pipeline/tests/schemas.rs", "the fields of an AsyncAPI document"),
     ("crates/testkit/src/registry/", "the fields of the registry's API"),
     ("crates/xtask/src/tidy/", "names the words that it bans"),
 ];
@@ -189,6 +193,6 @@ mod tests {
     fn terms_verbs_code_and_backticks_pass() {
         assert_eq!(lines("// Event time decides; callers handle it. `data.object` and the `event` field.\n"), NONE);
         assert_eq!(lines("/// ```\n/// let event = 1;\n/// ```\n"), NONE);
-        assert_eq!(lines("// Personal data stays in the record.\n"), NONE);
+        assert_eq!(lines("// Personal data stays in the record; stdout is data.\n"), NONE);
     }
 }
