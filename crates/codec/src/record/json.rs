@@ -32,10 +32,9 @@ impl JsonSink<'_> {
     /// The name of the next member. No value ends in an opening brace, so that byte says whether a comma is due.
     #[inline]
     fn name(&mut self, field: FieldName) {
-        if self.out.last() != Some(&b'{') {
-            self.out.push(b',');
-        }
-        self.out.push(b'"');
+        let before: &[u8] = if self.out.last() == Some(&b'{') { b"\"" } else { b",\"" };
+        self.out.reserve(field.name.len() + 4);
+        self.out.extend_from_slice(before);
         self.out.extend_from_slice(field.name.as_bytes());
         self.out.extend_from_slice(b"\":");
     }
@@ -148,22 +147,36 @@ impl Sink for JsonSink<'_> {
 /// Appends a JSON string with its quotes.
 #[inline]
 pub fn put_string(out: &mut Vec<u8>, value: &str) {
-    out.push(b'"');
     let bytes = value.as_bytes();
-    let mut from = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(&bytes[from..at]);
-        from = at + 1;
-        put_escape(out, byte);
+    out.reserve(bytes.len() + 2);
+    out.push(b'"');
+    // Looking at every byte without leaving early lets the compiler look at many at a time.
+    if bytes.iter().fold(false, |found, &byte| found | needs_escape(byte)) {
+        put_escaped(out, bytes);
+    } else {
+        out.extend_from_slice(bytes);
     }
-    out.extend_from_slice(&bytes[from..]);
     out.push(b'"');
 }
 
+#[inline]
+const fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
 #[cold]
+fn put_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
+    let mut from = 0;
+    for (at, &byte) in bytes.iter().enumerate() {
+        if needs_escape(byte) {
+            out.extend_from_slice(&bytes[from..at]);
+            from = at + 1;
+            put_escape(out, byte);
+        }
+    }
+    out.extend_from_slice(&bytes[from..]);
+}
+
 fn put_escape(out: &mut Vec<u8>, byte: u8) {
     match byte {
         b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
@@ -197,23 +210,26 @@ pub(super) fn put_number(out: &mut Vec<u8>, value: f64) {
     }
     let millionths = millionths.unsigned_abs();
     out.extend_from_slice(itoa::Buffer::new().format(millionths / 1_000_000).as_bytes());
-    let mut fraction = millionths % 1_000_000;
-    if fraction == 0 {
-        return;
+    let fraction = (millionths % 1_000_000) as u32;
+    if fraction > 0 {
+        let mut digits = *b".000000";
+        put_pair(&mut digits, 1, fraction / 10_000);
+        put_pair(&mut digits, 3, fraction / 100 % 100);
+        put_pair(&mut digits, 5, fraction % 100);
+        let length = digits.iter().rposition(|&digit| digit != b'0').expect("a fraction has a digit that is not 0");
+        out.extend_from_slice(&digits[..=length]);
     }
-    let mut digits = *b".000000";
-    for digit in digits[1..].iter_mut().rev() {
-        *digit = b'0' + (fraction % 10) as u8;
-        fraction /= 10;
-    }
-    let length = digits.iter().rposition(|&digit| digit != b'0').expect("a fraction has a digit that is not 0");
-    out.extend_from_slice(&digits[..=length]);
+}
+
+/// Two decimal digits of a number under 100.
+#[inline]
+fn put_pair(text: &mut [u8], at: usize, number: u32) {
+    text[at] = b'0' + (number / 10) as u8;
+    text[at + 1] = b'0' + (number % 10) as u8;
 }
 
 /// A time as the JSON of a record has it: a string, or an integer where no calendar year of four digits holds it.
 fn put_time(out: &mut Vec<u8>, millis: i64) {
-    /// 0000-01-01T00:00:00Z and 10000-01-01T00:00:00Z in milliseconds.
-    const YEARS: std::ops::Range<i64> = -62_167_219_200_000..253_402_300_800_000;
     if YEARS.contains(&millis) {
         out.push(b'"');
         put_rfc3339(out, millis);
@@ -223,40 +239,46 @@ fn put_time(out: &mut Vec<u8>, millis: i64) {
     }
 }
 
-/// Appends RFC 3339 with milliseconds and `Z`, without quotes; years 0 to 9999, others end in the last digits.
+/// Appends RFC 3339 with milliseconds and `Z`, without quotes. Times outside the years 0 to 9999, which it cannot express,
+/// are written as the first or the last millisecond of that range.
 pub fn put_rfc3339(out: &mut Vec<u8>, millis: i64) {
-    let (year, month, day) = civil_date(millis.div_euclid(DAY));
-    let of_day = millis.rem_euclid(DAY);
+    let millis = millis.clamp(YEARS.start, YEARS.end - 1);
+    let (year, month, day) = civil_date((millis.div_euclid(DAY) - YEAR_0_DAYS) as u32);
+    let of_day = millis.rem_euclid(DAY) as u32;
+    let seconds = of_day / 1_000;
     let mut text = *b"0000-00-00T00:00:00.000Z";
-    let mut put = |end: usize, width: usize, number: i64| {
-        let mut rest = number;
-        for at in (end - width..end).rev() {
-            text[at] = b'0' + (rest % 10).unsigned_abs() as u8;
-            rest /= 10;
-        }
-    };
-    put(4, 4, year);
-    put(7, 2, month);
-    put(10, 2, day);
-    put(13, 2, of_day / 3_600_000);
-    put(16, 2, of_day / 60_000 % 60);
-    put(19, 2, of_day / 1_000 % 60);
-    put(23, 3, of_day % 1_000);
+    put_pair(&mut text, 0, year / 100);
+    put_pair(&mut text, 2, year % 100);
+    put_pair(&mut text, 5, month);
+    put_pair(&mut text, 8, day);
+    put_pair(&mut text, 11, seconds / 3_600);
+    put_pair(&mut text, 14, seconds / 60 % 60);
+    put_pair(&mut text, 17, seconds % 60);
+    text[20] = b'0' + (of_day % 1_000 / 100) as u8;
+    put_pair(&mut text, 21, of_day % 100);
     out.extend_from_slice(&text);
 }
 
-/// Year, month and day of a day number counted from 1970-01-01, in the proleptic Gregorian calendar (Howard Hinnant's
-/// `civil_from_days`).
-fn civil_date(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
+/// 0000-01-01T00:00:00Z and 10000-01-01T00:00:00Z in milliseconds since 1970.
+const YEARS: std::ops::Range<i64> = -62_167_219_200_000..253_402_300_800_000;
+
+/// 0000-01-01 in days since 1970.
+const YEAR_0_DAYS: i64 = YEARS.start / DAY;
+
+/// Year, month and day of a day number counted from 0000-01-01, in the proleptic Gregorian calendar (Howard Hinnant's
+/// `civil_from_days`, which counts years from March, so that the leap day is the last of its year).
+fn civil_date(days: u32) -> (u32, u32, u32) {
+    /// From 0000-01-01 back to March 1st of 400 years before the year 0, in days.
+    const SHIFT: u32 = 146_097 - 60;
+    let shifted = days + SHIFT;
+    let era = shifted / 146_097;
+    let of_era = shifted % 146_097;
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * of_year + 2) / 153;
     let day = of_year - (153 * shifted_month + 2) / 5 + 1;
     let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+    (year_of_era + era * 400 + u32::from(month <= 2) - 400, month, day)
 }
 
 #[cfg(test)]
@@ -297,6 +319,9 @@ mod tests {
             (1_763_769_600_123, "2025-11-22T00:00:00.123Z"),
             (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
             (-62_167_219_200_000, "0000-01-01T00:00:00.000Z"),
+            (-62_162_121_600_000, "0000-02-29T00:00:00.000Z"),
+            (-2_203_891_200_001, "1900-02-28T23:59:59.999Z"),
+            (i64::MAX, "9999-12-31T23:59:59.999Z"),
         ] {
             assert_eq!(written(|out| put_rfc3339(out, millis)), text);
         }

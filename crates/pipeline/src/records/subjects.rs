@@ -107,9 +107,10 @@ pub fn generate() -> Vec<(String, Vec<u8>)> {
     for subject in subjects() {
         let folder = subject.subject();
         let schema = subject.schema();
+        let in_files = samples::compact(&schema);
         for sample in subject.samples() {
             let stem = format!("{folder}/samples/{}/{}", subject.version, sample.name);
-            files.push((format!("{stem}.avro"), container(&schema, std::slice::from_ref(&sample.avro))));
+            files.push((format!("{stem}.avro"), container(&in_files, std::slice::from_ref(&sample.avro))));
             files.push((format!("{stem}.json"), samples::indented(&sample.json).into_bytes()));
         }
         files.push((format!("{folder}/{}.avsc", subject.version), schema.into_bytes()));

@@ -41,6 +41,21 @@ fn sample<R: Record>(name: &'static str, record: &R) -> Sample {
     sample
 }
 
+/// JSON without the space between its tokens.
+pub(super) fn compact(json: &str) -> String {
+    let (mut in_string, mut escaped) = (false, false);
+    json.chars()
+        .filter(|&character| {
+            let is_kept = in_string || !character.is_ascii_whitespace();
+            if character == '"' && !escaped {
+                in_string = !in_string;
+            }
+            escaped = character == '\\' && !escaped;
+            is_kept
+        })
+        .collect()
+}
+
 /// Compact JSON on many lines, members in their order, with a newline at the end.
 pub(super) fn indented(json: &[u8]) -> String {
     let mut out = Vec::with_capacity(json.len() * 2);
