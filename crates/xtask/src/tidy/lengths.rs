@@ -44,15 +44,16 @@ fn judge(measured: &Lengths, recorded: &Lengths) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, &lines) in measured {
         let max = limit(name);
+        let (path, part) = name.split_once("::").unwrap_or((name, "this file"));
         let text = match recorded.get(name) {
-            None => format!("{name} has {lines} lines, at most {max}: split it"),
-            Some(&known) if lines > known => format!("{name} grew from {known} to {lines} lines and may only shrink"),
+            None => format!("{part} has {lines} lines, at most {max}: split it"),
+            Some(&known) if lines > known => format!("{part} grew from {known} to {lines} lines and may only shrink"),
             Some(&known) if lines < known => {
-                format!("{name} shrank from {known} to {lines} lines: run `cargo xtask tidy --update` to keep it so")
+                format!("{part} shrank from {known} to {lines} lines: run `cargo xtask tidy --update` to keep it so")
             }
             Some(_) => continue,
         };
-        findings.push(Finding::new(path_of(name), 0, text));
+        findings.push(Finding::new(path, 0, text));
     }
     for name in recorded.keys().filter(|name| !measured.contains_key(*name)) {
         let text = format!("{name} is within its limit: run `cargo xtask tidy --update` to keep it so");
@@ -68,10 +69,6 @@ fn lower(recorded: &Lengths, measured: &Lengths) -> Lengths {
 
 fn limit(name: &str) -> usize {
     if name.contains("::") { FUNCTION_LINES_MAX } else { FILE_LINES_MAX }
-}
-
-fn path_of(name: &str) -> &str {
-    name.split_once("::").map_or(name, |(path, _)| path)
 }
 
 fn measure(sources: &[Source]) -> Lengths {
