@@ -97,6 +97,12 @@ pub trait Format: Sync + Send {
     fn read<'a>(&self, payload: &Payload<'a>, sink: &mut dyn Entries<'a>) -> Result<(), Rejection>;
 }
 
+impl std::fmt::Debug for dyn Format {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(self.name())
+    }
+}
+
 /// Receives the entries of one payload in their order; the index counts calls.
 pub trait Entries<'a> {
     /// A touchpoint.

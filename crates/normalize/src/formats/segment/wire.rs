@@ -1,0 +1,294 @@
+//! The calls as they are written.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+use throughline_model::touchpoint::Text;
+
+use crate::json::{Flag, Many, Num, Obj, Pairs, Str, Time};
+
+/// One call, or the envelope of a batch.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Call<'a> {
+    #[serde(borrow, rename = "type")]
+    pub kind: Str<'a>,
+    #[serde(borrow)]
+    pub action: Str<'a>,
+    #[serde(borrow)]
+    pub event: Str<'a>,
+    #[serde(borrow)]
+    pub message_id: Str<'a>,
+    #[serde(borrow)]
+    pub user_id: Str<'a>,
+    #[serde(borrow)]
+    pub anonymous_id: Str<'a>,
+    #[serde(borrow)]
+    pub previous_id: Str<'a>,
+    #[serde(borrow)]
+    pub group_id: Str<'a>,
+    /// RudderStack: `web`, `mobile`, `server`.
+    #[serde(borrow)]
+    pub channel: Str<'a>,
+    #[serde(borrow)]
+    pub timestamp: Time<'a>,
+    #[serde(borrow)]
+    pub original_timestamp: Time<'a>,
+    #[serde(borrow)]
+    pub sent_at: Time<'a>,
+    #[serde(borrow)]
+    pub received_at: Time<'a>,
+    #[serde(borrow)]
+    pub properties: Obj<Properties<'a>>,
+    #[serde(borrow)]
+    pub traits: Obj<Traits<'a>>,
+    #[serde(borrow)]
+    pub context: Obj<Context<'a>>,
+    #[serde(borrow)]
+    pub batch: Batch<'a>,
+}
+
+impl Call<'_> {
+    /// Whether the call comes from an application rather than a web site.
+    pub fn is_app(&self) -> bool {
+        let context = &self.context.0;
+        !context.device.id.is_empty()
+            || matches!(&*context.device.kind, "ios" | "android")
+            || self.channel.eq_ignore_ascii_case("mobile")
+            || ["ios", "android", "swift", "kotlin", "react-native", "flutter", "unity"]
+                .iter()
+                .any(|library| context.library.name.contains(library))
+    }
+
+    /// Whether anything but the type says that this is a call.
+    pub fn is_call(&self) -> bool {
+        [&self.event, &self.user_id, &self.anonymous_id, &self.message_id, &self.previous_id, &self.group_id]
+            .iter()
+            .any(|member| !member.is_empty())
+    }
+}
+
+/// The members of a batch, each decoded on its own so that a bad one leaves its siblings alone.
+#[derive(Debug, Default)]
+pub(super) struct Batch<'a>(pub Option<Vec<&'a RawValue>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Batch<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Option::<Vec<&'a RawValue>>::deserialize(from).map(Self)
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Context<'a> {
+    #[serde(borrow)]
+    pub app: Obj<App<'a>>,
+    #[serde(borrow)]
+    pub campaign: Obj<Named<'a>>,
+    #[serde(borrow)]
+    pub library: Obj<Named<'a>>,
+    #[serde(borrow)]
+    pub device: Obj<Device<'a>>,
+    #[serde(borrow)]
+    pub session_id: Str<'a>,
+    #[serde(borrow)]
+    pub group_id: Str<'a>,
+    #[serde(borrow)]
+    pub traits: Obj<Person<'a>>,
+    #[serde(borrow)]
+    pub external_ids: Many<Obj<ExternalId<'a>>>,
+    #[serde(borrow)]
+    pub consent: Obj<ConsentContext<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct App<'a> {
+    #[serde(borrow)]
+    pub name: Str<'a>,
+    #[serde(borrow)]
+    pub version: Str<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Named<'a> {
+    #[serde(borrow)]
+    pub name: Str<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Device<'a> {
+    #[serde(borrow)]
+    pub id: Str<'a>,
+    #[serde(borrow, rename = "type")]
+    pub kind: Str<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ExternalId<'a> {
+    #[serde(borrow)]
+    pub id: Str<'a>,
+    #[serde(borrow, rename = "type")]
+    pub kind: Str<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct ConsentContext<'a> {
+    #[serde(borrow)]
+    pub category_preferences: Pairs<'a>,
+}
+
+/// The two traits that reach a person.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Person<'a> {
+    #[serde(borrow)]
+    pub email: Str<'a>,
+    #[serde(borrow)]
+    pub phone: Str<'a>,
+}
+
+/// Traits of the call itself.
+#[derive(Debug, Default)]
+pub(super) struct Traits<'a> {
+    pub person: Person<'a>,
+    /// Scalars that neither name nor reach the person.
+    pub rest: Vec<(Text<'a>, Text<'a>)>,
+}
+
+/// Traits of Segment's list that name, reach or depict a person.
+const PERSONAL: [&str; 16] = [
+    "address", "age", "avatar", "birthday", "description", "firstName", "first_name", "id", "lastName", "last_name", "name",
+    "phone", "email", "username", "website", "ip",
+];
+
+impl<'de: 'a, 'a> Deserialize<'de> for Traits<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(TraitsVisitor(PhantomData))
+    }
+}
+
+struct TraitsVisitor<'a>(PhantomData<&'a ()>);
+
+impl<'de: 'a, 'a> Visitor<'de> for TraitsVisitor<'a> {
+    type Value = Traits<'a>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("traits")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Traits<'a>, A::Error> {
+        let mut traits = Traits::default();
+        while let Some((name, value)) = map.next_entry::<Str<'a>, Str<'a>>()? {
+            match name.as_ref() {
+                "email" => traits.person.email = value,
+                "phone" => traits.person.phone = value,
+                name if PERSONAL.contains(&name) || value.is_empty() => {}
+                _ => traits.rest.push((name.0, value.0)),
+            }
+        }
+        Ok(traits)
+    }
+}
+
+/// Properties of the track calls of the table.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Properties<'a> {
+    #[serde(borrow)]
+    pub order_id: Str<'a>,
+    #[serde(borrow)]
+    pub checkout_id: Str<'a>,
+    #[serde(borrow)]
+    pub product_id: Str<'a>,
+    #[serde(borrow)]
+    pub sku: Str<'a>,
+    #[serde(borrow)]
+    pub price: Str<'a>,
+    #[serde(borrow)]
+    pub total: Str<'a>,
+    #[serde(borrow)]
+    pub revenue: Str<'a>,
+    #[serde(borrow)]
+    pub value: Str<'a>,
+    #[serde(borrow)]
+    pub currency: Str<'a>,
+    #[serde(borrow)]
+    pub products: Listed<Obj<Product<'a>>>,
+    #[serde(borrow)]
+    pub promotion_id: Str<'a>,
+    #[serde(borrow)]
+    pub rating: Str<'a>,
+    #[serde(borrow)]
+    pub review_id: Str<'a>,
+    #[serde(borrow)]
+    pub review_body: Str<'a>,
+    #[serde(borrow)]
+    pub share_message: Str<'a>,
+    #[serde(borrow)]
+    pub coupon_id: Str<'a>,
+    #[serde(borrow)]
+    pub coupon: Str<'a>,
+    #[serde(borrow)]
+    pub reason: Str<'a>,
+    #[serde(borrow)]
+    pub cancelled_by: Str<'a>,
+    #[serde(borrow)]
+    pub agent_id: Str<'a>,
+    #[serde(borrow)]
+    pub conversation_id: Str<'a>,
+    pub conversation_duration: Num,
+    #[serde(borrow)]
+    pub message_id: Str<'a>,
+    #[serde(borrow)]
+    pub message_body: Str<'a>,
+    pub resolved: Flag,
+    #[serde(borrow)]
+    pub results: Str<'a>,
+    #[serde(borrow)]
+    pub results_count: Str<'a>,
+    #[serde(borrow)]
+    pub result_count: Str<'a>,
+    #[serde(borrow)]
+    pub num_results: Str<'a>,
+    #[serde(borrow)]
+    pub email: Str<'a>,
+    #[serde(borrow)]
+    pub phone: Str<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Product<'a> {
+    #[serde(borrow)]
+    pub product_id: Str<'a>,
+    #[serde(borrow)]
+    pub sku: Str<'a>,
+    #[serde(borrow)]
+    pub price: Str<'a>,
+    #[serde(borrow)]
+    pub currency: Str<'a>,
+}
+
+/// A list that knows whether it was there: a search without results says so with an empty one.
+#[derive(Debug)]
+pub(super) struct Listed<T>(pub Option<Vec<T>>);
+
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Listed<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Many::<T>::deserialize(from).map(|list| Self(Some(list.0)))
+    }
+}
