@@ -118,14 +118,17 @@ fn read_bare<'a>(payload: &Payload<'a>, sink: &mut dyn Entries<'a>) -> Result<()
             return Ok(());
         };
         sink.touchpoint(Draft::new(kind, Channel::Web, payload.source));
-    } else if bare.refunded_by.is_some() || bare.refunded_payment.is_some() || bare.amount.is_some() && bare.total.is_none()
+    } else if bare.refunded_by.is_some()
+        || bare.refunded_payment.is_some()
+        || bare.amount.is_some() && bare.total.is_none()
     {
         if bare.discount_type.is_some() {
             sink.withheld(WithheldReason::Filtered, Cow::Borrowed("coupon"));
         } else {
             sink.touchpoint(refund_of(payload, None, json::from_str(payload.text)?));
         }
-    } else if bare.total.is_some() || bare.order_key.is_some() || bare.billing.is_some() && bare.status.some().is_some() {
+    } else if bare.total.is_some() || bare.order_key.is_some() || bare.billing.is_some() && bare.status.some().is_some()
+    {
         read_order(payload, json::from_str(payload.text)?, sink);
     } else if bare.username.is_some() || bare.is_paying_customer.is_some() {
         read_customer(payload, json::from_str(payload.text)?, sink);
@@ -167,11 +170,8 @@ fn read_order<'a>(payload: &Payload<'a>, order: Order<'a>, sink: &mut dyn Entrie
         draft.body.facts = facts(&order);
     }
     mention(payload, &mut draft, &order);
-    let refunds: Vec<Draft<'a>> = order
-        .refunds
-        .iter()
-        .map(|Obj(refund)| refund_of(payload, Some(&order), refund.clone()))
-        .collect();
+    let refunds: Vec<Draft<'a>> =
+        order.refunds.iter().map(|Obj(refund)| refund_of(payload, Some(&order), refund.clone())).collect();
     sink.touchpoint(draft);
     for refund in refunds {
         sink.touchpoint(refund);
@@ -184,7 +184,12 @@ fn mention<'a>(payload: &Payload<'a>, draft: &mut Draft<'a>, order: &Order<'a>) 
     draft.mention(IdentifierType::Visit, visit, Trust::Authenticated, "id");
     let customer = if is_known(&order.customer_id) { &order.customer_id } else { &order.customer.id };
     if is_known(customer) {
-        draft.mention(IdentifierType::Handle, format!("woocommerce:{}", &**customer), Trust::Authenticated, "customer_id");
+        draft.mention(
+            IdentifierType::Handle,
+            format!("woocommerce:{}", &**customer),
+            Trust::Authenticated,
+            "customer_id",
+        );
     }
     for address in [&order.billing, &order.billing_address] {
         draft.mention(IdentifierType::Email, &address.email, Trust::Asserted, "billing.email");

@@ -24,11 +24,10 @@
 //! | customer | `from.id`, `sender_id`, `user_id`, `sender.id` (of an echo `recipient.id`): handle `platform:page:id`, because ids are scoped to the page |
 //! | sentiment, addresses | labels of built-in NLP: the strongest sentiment times its confidence; `email` and `phone_number` in the text are asserted |
 
+mod wire;
+
 use std::borrow::Cow;
 
-use serde::de::IgnoredAny;
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
 use throughline_model::touchpoint::{Evidence, Social, Text};
 use throughline_model::{
     Channel, EventTime, EvidenceKind, IdentifierType, Mode, RefKind, Rejection, RejectionReason, TouchpointType, Trust,
@@ -37,8 +36,10 @@ use throughline_model::{
 
 use crate::draft::{ClaimedTime, Draft};
 use crate::format::{Entries, Format, Payload};
-use crate::json::{self, Flag, Many, Maybe, Num, Obj, Str, Time};
+use crate::json::{self, Obj, Str, Time};
 use crate::shape::Shape;
+
+use wire::{Change, Envelope, Message, Messaging, Value};
 
 /// The format.
 #[derive(Debug)]
@@ -125,7 +126,17 @@ impl<'a> Scope<'_, 'a> {
     fn feed(&self, value: Value<'a>, sink: &mut dyn Entries<'a>) {
         let known = matches!(
             &*value.item,
-            "comment" | "post" | "status" | "photo" | "video" | "share" | "album" | "link" | "note" | "like" | "reaction"
+            "comment"
+                | "post"
+                | "status"
+                | "photo"
+                | "video"
+                | "share"
+                | "album"
+                | "link"
+                | "note"
+                | "like"
+                | "reaction"
         );
         if !known {
             let item = value.item.0.clone();
@@ -317,301 +328,5 @@ impl<'a> Scope<'_, 'a> {
     fn updated_at(&self, time: &ClaimedTime<'a>, verb: Verb) -> Option<EventTime> {
         let own = if let ClaimedTime::At(at) = time { Some(*at) } else { None };
         if verb == Verb::Add { own } else { own.max(self.sent.at()) }
-    }
-}
-
-#[derive(Debug, Deserialize, Default)]
-#[serde(default)]
-struct Envelope<'a> {
-    #[serde(borrow)]
-    object: Str<'a>,
-    #[serde(borrow)]
-    entry: List<'a>,
-}
-
-/// The entries, if the member is there at all.
-#[derive(Debug, Default)]
-struct List<'a>(Option<Vec<Obj<Entry<'a>>>>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for List<'a> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Many::deserialize(from).map(|list| Self(Some(list.0)))
-    }
-}
-
-#[derive(Debug, Deserialize, Default)]
-#[serde(default)]
-struct Entry<'a> {
-    #[serde(borrow)]
-    id: Str<'a>,
-    #[serde(borrow)]
-    time: Time<'a>,
-    #[serde(borrow)]
-    changes: Many<Obj<Change<'a>>>,
-    #[serde(borrow)]
-    messaging: Many<Obj<Messaging<'a>>>,
-    #[serde(borrow)]
-    standby: Many<Obj<Messaging<'a>>>,
-}
-
-/// The shape of `value` depends on `field`, which may come after it, so it is read once the field is known.
-#[derive(Debug, Deserialize, Default)]
-#[serde(default)]
-struct Change<'a> {
-    #[serde(borrow)]
-    field: Str<'a>,
-    #[serde(borrow)]
-    value: Option<&'a RawValue>,
-}
-
-#[derive(Debug, Deserialize, Default)]
-#[serde(default)]
-struct Value<'a> {
-    #[serde(borrow)]
-    item: Str<'a>,
-    #[serde(borrow)]
-    verb: Str<'a>,
-    #[serde(borrow)]
-    id: Str<'a>,
-    #[serde(borrow)]
-    comment_id: Str<'a>,
-    #[serde(borrow)]
-    post_id: Str<'a>,
-    #[serde(borrow)]
-    parent_id: Str<'a>,
-    #[serde(borrow)]
-    photo_id: Str<'a>,
-    #[serde(borrow)]
-    video_id: Str<'a>,
-    #[serde(borrow)]
-    share_id: Str<'a>,
-    #[serde(borrow)]
-    album_id: Str<'a>,
-    #[serde(borrow)]
-    from: Obj<Node<'a>>,
-    #[serde(borrow)]
-    sender_id: Str<'a>,
-    #[serde(borrow)]
-    user_id: Str<'a>,
-    #[serde(borrow)]
-    reviewer_id: Str<'a>,
-    #[serde(borrow)]
-    message: Str<'a>,
-    #[serde(borrow)]
-    text: Str<'a>,
-    #[serde(borrow)]
-    review_text: Str<'a>,
-    rating: Num,
-    #[serde(borrow)]
-    created_time: Time<'a>,
-    published: Flag,
-    is_hidden: Flag,
-    #[serde(borrow)]
-    media: Obj<Node<'a>>,
-    #[serde(borrow)]
-    post: Obj<Node<'a>>,
-}
-
-impl<'a> Value<'a> {
-    fn author(&self) -> &Str<'a> {
-        [&self.from.id, &self.sender_id, &self.user_id, &self.reviewer_id]
-            .into_iter()
-            .find(|id| id.some().is_some())
-            .unwrap_or(&self.from.0.id)
-    }
-}
-
-#[derive(Debug, Deserialize, Default)]
-#[serde(default)]
-struct Node<'a> {
-    #[serde(borrow)]
-    id: Str<'a>,
-    #[serde(borrow)]
-    permalink_url: Str<'a>,
-}
-
-#[derive(Debug, Deserialize, Default)]
-#[serde(default)]
-struct Messaging<'a> {
-    #[serde(borrow)]
-    sender: Obj<Node<'a>>,
-    #[serde(borrow)]
-    recipient: Obj<Node<'a>>,
-    #[serde(borrow)]
-    timestamp: Time<'a>,
-    #[serde(borrow)]
-    message: Maybe<Message<'a>>,
-    #[serde(borrow)]
-    message_edit: Maybe<Message<'a>>,
-    #[serde(borrow)]
-    postback: Maybe<Postback<'a>>,
-    #[serde(borrow)]
-    reaction: Maybe<Reaction<'a>>,
-    delivery: Present,
-    read: Present,
-    optin: Present,
-    referral: Present,
-    account_linking: Present,
-    pass_thread_control: Present,
-    take_thread_control: Present,
-    request_thread_control: Present,
-    app_roles: Present,
-    #[serde(alias = "policy-enforcement")]
-    policy_enforcement: Present,
-    game_play: Present,
-    payment: Present,
-    pre_checkout: Present,
-    checkout_update: Present,
-    typing: Present,
-    identity: Present,
-}
-
-impl Messaging<'_> {
-    /// Name of the notice this is, if it is one of those that tell nothing about the customer's experience.
-    fn notice(&self) -> Option<&'static str> {
-        [
-            (self.delivery, "delivery"),
-            (self.read, "read"),
-            (self.optin, "optin"),
-            (self.referral, "referral"),
-            (self.account_linking, "account_linking"),
-            (self.pass_thread_control, "pass_thread_control"),
-            (self.take_thread_control, "take_thread_control"),
-            (self.request_thread_control, "request_thread_control"),
-            (self.app_roles, "app_roles"),
-            (self.policy_enforcement, "policy_enforcement"),
-            (self.game_play, "game_play"),
-            (self.payment, "payment"),
-            (self.pre_checkout, "pre_checkout"),
-            (self.checkout_update, "checkout_update"),
-            (self.typing, "typing"),
-            (self.identity, "identity"),
-        ]
-        .into_iter()
-        .find_map(|(present, name)| present.0.then_some(name))
-    }
-}
-
-/// Whether a member is there, whatever it holds.
-#[derive(Debug, Clone, Copy, Default)]
-struct Present(bool);
-
-impl<'de> Deserialize<'de> for Present {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        IgnoredAny::deserialize(from).map(|_| Self(true))
-    }
-}
-
-#[derive(Debug, Deserialize, Default)]
-#[serde(default)]
-struct Message<'a> {
-    #[serde(borrow)]
-    mid: Str<'a>,
-    #[serde(borrow)]
-    text: Str<'a>,
-    is_echo: Flag,
-    is_deleted: Flag,
-    #[serde(borrow)]
-    reply_to: Obj<ReplyTo<'a>>,
-    #[serde(borrow)]
-    nlp: Obj<Nlp<'a>>,
-}
-
-#[derive(Debug, Deserialize, Default)]
-#[serde(default)]
-struct ReplyTo<'a> {
-    #[serde(borrow)]
-    mid: Str<'a>,
-}
-
-#[derive(Debug, Deserialize, Default)]
-#[serde(default)]
-struct Postback<'a> {
-    #[serde(borrow)]
-    mid: Str<'a>,
-    #[serde(borrow)]
-    title: Str<'a>,
-}
-
-#[derive(Debug, Deserialize, Default)]
-#[serde(default)]
-struct Reaction<'a> {
-    #[serde(borrow)]
-    mid: Str<'a>,
-    #[serde(borrow)]
-    action: Str<'a>,
-}
-
-/// Labels of built-in NLP: `entities` of all versions, `traits` of the newer ones.
-#[derive(Debug, Deserialize, Default)]
-#[serde(default)]
-struct Nlp<'a> {
-    #[serde(borrow)]
-    entities: Obj<Labels<'a>>,
-    #[serde(borrow)]
-    traits: Obj<Labels<'a>>,
-    #[serde(borrow)]
-    detected_locales: Many<Obj<Label<'a>>>,
-}
-
-#[derive(Debug, Deserialize, Default)]
-#[serde(default)]
-struct Labels<'a> {
-    #[serde(borrow, alias = "wit$sentiment")]
-    sentiment: Many<Obj<Label<'a>>>,
-    #[serde(borrow, alias = "wit$email:email")]
-    email: Many<Obj<Label<'a>>>,
-    #[serde(borrow, alias = "wit$phone_number:phone_number")]
-    phone_number: Many<Obj<Label<'a>>>,
-}
-
-#[derive(Debug, Deserialize, Default)]
-#[serde(default)]
-struct Label<'a> {
-    #[serde(borrow)]
-    value: Str<'a>,
-    confidence: Num,
-    #[serde(borrow)]
-    locale: Str<'a>,
-}
-
-impl Label<'_> {
-    fn confidence(&self) -> f64 {
-        self.confidence.0.filter(|it| it.is_finite()).unwrap_or(0.0).clamp(0.0, 1.0)
-    }
-}
-
-impl<'a> Nlp<'a> {
-    fn label(self, draft: &mut Draft<'a>) {
-        let Obj(entities) = self.entities;
-        let Obj(traits) = self.traits;
-        let strongest = entities
-            .sentiment
-            .iter()
-            .chain(traits.sentiment.iter())
-            .max_by(|one, other| one.confidence().total_cmp(&other.confidence()));
-        if let Some(label) = strongest {
-            let sign = match &*label.value {
-                "positive" => Some(1.0),
-                "neutral" => Some(0.0),
-                "negative" => Some(-1.0),
-                _ => None,
-            };
-            if let Some(sign) = sign {
-                draft.body.evidence.push(Evidence::new(EvidenceKind::Sentiment, sign * label.confidence()));
-                draft.labeled = true;
-            }
-        }
-        for Obj(label) in entities.email {
-            draft.mention(IdentifierType::Email, label.value, Trust::Asserted, "nlp.email");
-        }
-        for Obj(label) in entities.phone_number {
-            draft.mention(IdentifierType::Phone, label.value, Trust::Asserted, "nlp.phone_number");
-        }
-        if let Some(Obj(locale)) = self.detected_locales.into_iter().next() {
-            // `en_XX` says the language alone.
-            let code = locale.locale.split('_').next().unwrap_or_default();
-            draft.body.language = Cow::Owned(code.to_owned());
-        }
     }
 }
