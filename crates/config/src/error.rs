@@ -16,7 +16,7 @@ pub enum Origin {
     File {
         /// Path as it was given.
         file: String,
-        /// Line, from 1.
+        /// Line, from 1; 0 means the file as a whole.
         line: usize,
         /// Column, from 1.
         column: usize,
@@ -74,6 +74,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default { line } => write!(out, "default.toml:{line} (built in)"),
+            Self::File { file, line: 0, .. } => out.write_str(file),
             Self::File { file, line, column } => write!(out, "{file}:{line}:{column}"),
             Self::Environment { variable } => write!(out, "environment variable {variable}"),
             Self::Flag { flag } => write!(out, "flag {flag}"),

@@ -23,6 +23,7 @@ pub mod options;
 mod resolve;
 pub mod routing;
 pub mod schema;
+mod secrets;
 mod sources;
 pub mod topics;
 pub mod units;

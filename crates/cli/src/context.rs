@@ -1,0 +1,101 @@
+//! What every command is given: the layers of the configuration and where to write.
+
+use std::ffi::OsString;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use throughline_config::{Config, ConfigError, ConfigWarning, RawConfig, Surroundings, VARIABLE_PREFIX};
+
+use crate::arguments::GlobalArguments;
+use crate::output::Output;
+
+/// The file that is read when none is named, if it is there.
+const USUAL_FILE: &str = "throughline.toml";
+
+/// What every command is given.
+#[derive(Debug)]
+pub struct Context {
+    /// Where to write.
+    pub output: Output,
+    file: Option<PathBuf>,
+    variables: Vec<(String, String)>,
+    flags: Vec<String>,
+}
+
+impl Context {
+    /// From the flags that every command has, and the environment.
+    pub fn new(global: &GlobalArguments, variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
+        let usual = || Some(PathBuf::from(USUAL_FILE)).filter(|file| file.is_file());
+        // A variable that is not UTF-8 and not ours is none of our business.
+        let variables = variables
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+            .filter(|(name, _)| name.starts_with(VARIABLE_PREFIX));
+        Self {
+            output: Output { json: global.json },
+            file: global.config.clone().or_else(usual),
+            variables: variables.collect(),
+            flags: global.set.clone(),
+        }
+    }
+
+    /// The file that was named or found.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Loads and resolves the configuration. Reads the configuration file and nothing else.
+    ///
+    /// # Errors
+    /// Every mistake at once.
+    pub fn config(&self) -> Result<Config, Vec<ConfigError>> {
+        let mut raw = RawConfig { file: None, variables: self.variables.clone(), flags: self.flags.clone() };
+        if let Some(file) = &self.file {
+            let name = file.display().to_string();
+            let text = std::fs::read_to_string(file).map_err(|error| vec![ConfigError::unreadable(file, &error)])?;
+            raw.file = Some((name, text));
+        }
+        let cores = std::thread::available_parallelism().ok().and_then(|cores| NonZeroU32::try_from(cores).ok());
+        raw.resolve(&Surroundings { cores: cores.unwrap_or(NonZeroU32::MIN), formats: Vec::new() })
+    }
+
+    /// The configuration for a command that needs it: mistakes and warnings go to stderr.
+    pub fn config_or_talk(&self) -> Option<Config> {
+        match self.config() {
+            Ok(config) => {
+                self.talk_warnings(&config.warnings);
+                Some(config)
+            }
+            Err(errors) => {
+                self.talk_errors(&errors);
+                None
+            }
+        }
+    }
+
+    /// Mistakes on stderr.
+    pub fn talk_errors(&self, errors: &[ConfigError]) {
+        if self.output.json {
+            let errors: Vec<_> = errors.iter().map(ConfigError::to_json).collect();
+            self.output.talk(json!({"errors": errors}));
+            return;
+        }
+        for error in errors {
+            self.output.talk(format_args!("{error}\n"));
+        }
+        let count = errors.len();
+        self.output
+            .talk(format_args!("{count} {} in the configuration", if count == 1 { "mistake" } else { "mistakes" }));
+    }
+
+    /// Warnings on stderr.
+    pub fn talk_warnings(&self, warnings: &[ConfigWarning]) {
+        for warning in warnings {
+            if self.output.json {
+                self.output.talk(json!({"warning": warning.to_json()}));
+            } else {
+                self.output.talk(format_args!("{warning}\n"));
+            }
+        }
+    }
+}
