@@ -1,1 +1,3 @@
 //! composition root: build, supervise, shut down
+
+pub mod registry;

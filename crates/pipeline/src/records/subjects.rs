@@ -1,6 +1,6 @@
 //! Which record the values of a topic are: the one table behind schemas, samples and the AsyncAPI document.
 
-use throughline_codec::record::{container, schema_of};
+use throughline_codec::record::{NAMESPACE, container, schema_of};
 
 use super::samples::{self, Sample};
 use super::{
@@ -79,6 +79,8 @@ pub struct SubjectSchema {
     pub topic: &'static str,
     /// Who writes the topic; all but sources are under the configured prefix.
     pub role: RecordRole,
+    /// Full name of the Avro type.
+    pub record: String,
     /// Version under `schemas/`.
     pub version: u32,
     /// The schema's text.
@@ -93,6 +95,7 @@ pub fn all_schemas() -> Vec<SubjectSchema> {
         .map(|subject| SubjectSchema {
             topic: subject.topic,
             role: subject.role,
+            record: format!("{NAMESPACE}.{}", subject.record),
             version: subject.version,
             text: subject.schema(),
         })
