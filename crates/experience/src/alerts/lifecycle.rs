@@ -371,6 +371,7 @@ impl Run<'_, '_, '_, '_, '_> {
             owners: body.owners.iter().map(|(kind, id)| (*kind, id.as_ref().into())).collect(),
             refs: body.refs.iter().map(|(kind, id)| (*kind, id.as_ref().into())).collect(),
             scope: cause.scope,
+            kept: Vec::new(),
         }
     }
 

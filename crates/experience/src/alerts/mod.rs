@@ -118,6 +118,8 @@ pub struct AlertRecord {
     pub owners: Vec<(OwnerKind, Box<str>)>,
     /// Correlation keys of the opening cause.
     pub refs: Vec<(RefKind, Box<str>)>,
+    /// Encoded fields of a later version, written back as they were.
+    pub kept: Vec<u8>,
 }
 
 impl AlertRecord {
