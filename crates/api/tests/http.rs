@@ -1,5 +1,6 @@
 //! The interface over real HTTP on a free port, with backends of its own.
 
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ struct Backend {
     audit_fails: bool,
     audit_hangs: bool,
     not_ready: Option<String>,
+    gate: Option<Mutex<(Sender<()>, Receiver<()>)>>,
 }
 
 fn raw(text: String) -> Box<RawValue> {
@@ -67,6 +69,12 @@ impl Queries for Backend {
     }
 
     fn customers(&self, query: CustomerQuery) -> Answer<CustomersBody> {
+        if let Some(gate) = &self.gate {
+            let (entered, opened) = &*gate.lock().expect("no panic while held");
+            // Whoever gave up listening only ends the wait.
+            let _ = entered.send(());
+            let _ = opened.recv();
+        }
         let page = self.view.lowest(query, |_, parts| Some(Score::clamped(f64::from(parts[0]))));
         let record = |id: CustomerId| raw(format!(r#"{{"customer_id":"{id}"}}"#));
         Answer::Found(CustomersBody {
@@ -305,6 +313,39 @@ fn alerts_come_by_severity_then_due_time() {
     let first = running.get("/v1/alerts?limit=1").json();
     let cursor = first["next_cursor"].as_str().expect("more follow");
     assert_eq!(listed(&format!("/v1/alerts?limit=1&cursor={cursor}")), [2]);
+}
+
+/// A backend whose scans say that they run, and end when the other end says so or is gone.
+fn gated() -> (Backend, Receiver<()>, Sender<()>) {
+    let (entered, has_entered) = mpsc::channel();
+    let (open, opened) = mpsc::channel();
+    (Backend { gate: Some(Mutex::new((entered, opened))), ..Backend::default() }, has_entered, open)
+}
+
+#[test]
+fn only_so_many_scans_run_at_once() {
+    let (backend, has_entered, open) = gated();
+    let running = Running::start(backend, ApiOptions { scans_max: 1, ..ApiOptions::default() });
+    std::thread::scope(|threads| {
+        let first = threads.spawn(|| running.get("/v1/customers").status);
+        has_entered.recv().expect("the first scan runs");
+        let second = running.get("/v1/customers");
+        assert_eq!((second.status, second.code().as_str(), second.header("retry-after")), (503, "busy", "1"));
+        drop(open);
+        assert_eq!(first.join().expect("no panic"), 200);
+    });
+    assert_eq!(running.get("/v1/customers").status, 200);
+}
+
+#[test]
+fn a_request_has_a_longest_time() {
+    let (backend, has_entered, open) = gated();
+    let options = ApiOptions { request_timeout: Duration::from_millis(50), ..ApiOptions::default() };
+    let running = Running::start(backend, options);
+    let reply = running.get("/v1/customers");
+    assert_eq!((reply.status, reply.code().as_str()), (504, "timeout"));
+    has_entered.recv().expect("the scan ran");
+    drop(open);
 }
 
 #[test]

@@ -10,6 +10,8 @@ use throughline_model::fate::FateCounts;
 use throughline_model::log::SourceTopic;
 use throughline_model::{LateReason, Partition, RejectionReason, SourceKind, Stage, Topic, WithheldReason, closed_set};
 
+use crate::classify::Reaction;
+
 /// Defines a set of metrics: the doc comment of a field is the help text, so that neither can lag behind the other.
 macro_rules! metric_set {
     ($(#[$meta:meta])* pub struct $set:ident {
@@ -192,6 +194,18 @@ closed_set! {
         Indeterminate = "indeterminate",
         /// Stop.
         Fatal = "fatal",
+    }
+}
+
+impl From<Reaction> for FaultClass {
+    fn from(reaction: Reaction) -> Self {
+        match reaction {
+            Reaction::Retry => Self::Retriable,
+            Reaction::Abort | Reaction::AbortContent => Self::AbortTransaction,
+            Reaction::Rejoin => Self::Fenced,
+            Reaction::Ask => Self::Indeterminate,
+            Reaction::Stop => Self::Fatal,
+        }
     }
 }
 
