@@ -23,7 +23,7 @@ pub mod touchpoint;
 pub mod touchpoint_type;
 pub mod vocabulary;
 
-pub use fate::{Fate, LateReason, Rejection, RejectionReason, WithheldReason};
+pub use fate::{Fate, FateCounts, LateReason, Rejection, RejectionReason, WithheldReason};
 pub use id::{AlertId, CustomerId, Hash128, IdHasher, IdentifierType, NodeId, TouchpointId};
 pub use log::{NextOffset, Partition, RecordOffset, Stage, Topic};
 pub use score::{Score, round6};

@@ -1,0 +1,296 @@
+//! The second processor: touchpoints in, customer state, scores and alerts out.
+//!
+//! Changes of a transaction live in an overlay of decoded customers over the committed table of encoded ones. Dropping the
+//! transaction is dropping the overlay; committing it is storing what was encoded for the changelog anyway.
+
+mod entries;
+mod overlay;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use throughline_experience::Rules;
+use throughline_model::alert::{AlertSeverity, AlertState, AlertType, Transition, TransitionReason};
+use throughline_model::{FateCounts, IdHasher, NodeId, Now, Topic};
+use throughline_worker::{InputRecord, Outputs, ProcessContext, Processor, Stall, StateMismatch, TaskId};
+
+use crate::header::StateHeader;
+use crate::options::{Encodings, OutputSwitches};
+use crate::publish::Deployment;
+use crate::table::{GROUPS, Table, key, read_key, with_group};
+use overlay::Overlay;
+
+/// Customers whose pending single view is written in one transaction at most.
+const PENDING_MAX: usize = 2_000;
+
+/// What the stage is built from.
+#[derive(Debug, Clone)]
+pub struct ExperienceOptions {
+    /// The model.
+    pub rules: Arc<Rules>,
+    /// Makes ids.
+    pub ids: IdHasher,
+    /// What is written.
+    pub switches: OutputSwitches,
+    /// How.
+    pub encodings: Encodings,
+    /// Partitions of inbox and customer-keyed outputs.
+    pub partitions: u32,
+    /// Names of the input topics, for dead letters.
+    pub inputs: Vec<String>,
+    /// Numbers of two models are mixed.
+    pub mixed: bool,
+}
+
+/// Counts of committed transactions.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ExperienceCounts {
+    /// Touchpoints by fate.
+    pub touchpoints: FateCounts,
+    /// Transitions published, by type, severity, state, transition.
+    pub transitions: Vec<(AlertType, AlertSeverity, AlertState, Transition)>,
+    /// Transitions suppressed, by type and reason.
+    pub suppressed: Vec<(AlertType, TransitionReason)>,
+    /// Event times and received times of the applied touchpoints, milliseconds, for end-to-end ages.
+    pub ages: Vec<(i64, i64)>,
+    /// Milliseconds between cause and opening of alerts.
+    pub detected: Vec<(AlertType, i64)>,
+}
+
+impl ExperienceCounts {
+    fn absorb(&mut self, other: &mut Self) {
+        crate::normalize_stage::add(&mut self.touchpoints, &other.touchpoints);
+        self.transitions.append(&mut other.transitions);
+        self.suppressed.append(&mut other.suppressed);
+        self.ages.append(&mut other.ages);
+        self.detected.append(&mut other.detected);
+        other.touchpoints = FateCounts::default();
+    }
+}
+
+/// Folds touchpoints into customers.
+pub struct ExperienceStage<T> {
+    options: ExperienceOptions,
+    deployment: Deployment,
+    table: T,
+    overlay: Overlay,
+    tasks: FxHashMap<TaskId, TaskHeader>,
+    /// Single views that wait for their ten seconds: when, whose, where.
+    pending: BTreeSet<(Now, NodeId, TaskId)>,
+    counts: ExperienceCounts,
+    committed: ExperienceCounts,
+    scratch: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TaskHeader {
+    /// The changelog has none yet.
+    Absent,
+    /// Written in the open transaction.
+    Written,
+    /// In the changelog.
+    Present,
+}
+
+impl<T: Table> ExperienceStage<T> {
+    /// A stage over a committed table.
+    pub fn new(options: ExperienceOptions, table: T) -> Self {
+        let deployment = Deployment {
+            tenant: options.ids.tenant().to_owned(),
+            model_version: options.rules.version(),
+            mixed: options.mixed,
+            staff: options.switches.staff,
+            ids: options.ids.clone(),
+        };
+        Self {
+            options,
+            deployment,
+            table,
+            overlay: Overlay::default(),
+            tasks: FxHashMap::default(),
+            pending: BTreeSet::new(),
+            counts: ExperienceCounts::default(),
+            committed: ExperienceCounts::default(),
+            scratch: Vec::with_capacity(4_096),
+        }
+    }
+
+    /// Counts of committed transactions since they were last taken.
+    pub fn take_counts(&mut self) -> ExperienceCounts {
+        std::mem::take(&mut self.committed)
+    }
+
+    /// The committed table.
+    pub const fn table(&self) -> &T {
+        &self.table
+    }
+
+    fn header(&self) -> StateHeader {
+        StateHeader {
+            state_format: crate::state::STATE_FORMAT,
+            partitions: self.options.partitions,
+            key_id: self.options.ids.key_id(),
+            model: self.deployment.model_version.clone(),
+        }
+    }
+}
+
+impl<T: Table> Processor for ExperienceStage<T> {
+    fn is_stateful(&self) -> bool {
+        true
+    }
+
+    fn assign(&mut self, task: TaskId) {
+        self.tasks.insert(task, TaskHeader::Absent);
+    }
+
+    fn revoke(&mut self, task: TaskId) {
+        self.tasks.remove(&task);
+        self.pending.retain(|(_, _, owner)| *owner != task);
+        self.table.forget_partition(task.partition);
+    }
+
+    fn restore(&mut self, task: TaskId, key: &[u8], value: Option<&[u8]>) -> Result<(), StateMismatch> {
+        if key == StateHeader::KEY {
+            if let Some(value) = value {
+                self.header().check(value)?;
+                self.tasks.insert(task, TaskHeader::Present);
+            }
+            return Ok(());
+        }
+        // Reserved keys and groups of a newer version are not ours to read; the write gate keeps us from losing them.
+        let Some((node, group)) = read_key(key) else { return Ok(()) };
+        let before = self.table.get(&node);
+        let bytes = with_group(before.as_deref().unwrap_or_default(), group, value.unwrap_or_default());
+        if bytes.is_empty() {
+            self.table.remove(&node);
+        } else {
+            let has_alerts = group == GROUPS[3];
+            self.table.put(node, bytes.into());
+            if has_alerts {
+                self.show_alerts(task, node)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        record: &InputRecord<'_>,
+        context: ProcessContext,
+        outputs: &mut Outputs,
+    ) -> Result<(), Stall> {
+        self.frame(record, context, outputs);
+        Ok(())
+    }
+
+    fn finish(&mut self, now: Now, outputs: &mut Outputs) {
+        self.take_pending(now);
+        for at in 0..self.overlay.len() {
+            self.write_customer(at, now, outputs);
+        }
+        let header = self.header();
+        for (task, state) in &mut self.tasks {
+            if *state == TaskHeader::Absent && self.overlay.touches(*task) {
+                *state = TaskHeader::Written;
+                outputs
+                    .record(Topic::ExperienceChangelog, Some(task.partition))
+                    .key(StateHeader::KEY)
+                    .value(|out| header.write(out))
+                    .end();
+            }
+        }
+    }
+
+    fn commit(&mut self, now: Now) {
+        for taken in std::mem::take(&mut self.overlay.taken_pending) {
+            self.pending.remove(&taken);
+        }
+        for touched in self.overlay.drain() {
+            if touched.view_pending {
+                let due = Now::from_millis(now.as_millis() + throughline_experience::view::VIEW_INTERVAL);
+                self.pending.insert((due, touched.node, touched.task));
+            }
+            if let Some(alerts) = &touched.alerts {
+                self.table.alerts(touched.task.partition, touched.node, &touched.alerts_before, alerts);
+            }
+            if let Some(bytes) = touched.encoded {
+                self.table.put(touched.node, bytes);
+            }
+        }
+        for state in self.tasks.values_mut() {
+            if *state == TaskHeader::Written {
+                *state = TaskHeader::Present;
+            }
+        }
+        self.committed.absorb(&mut self.counts);
+    }
+
+    fn abort(&mut self) {
+        self.overlay.clear();
+        self.counts = ExperienceCounts::default();
+        for state in self.tasks.values_mut() {
+            if *state == TaskHeader::Written {
+                *state = TaskHeader::Absent;
+            }
+        }
+    }
+
+    fn uncommitted_bytes(&self) -> usize {
+        self.overlay.bytes()
+    }
+
+    fn next_due(&self) -> Option<(Now, TaskId)> {
+        self.pending.first().map(|(due, _, task)| (*due, *task))
+    }
+}
+
+impl<T: Table> ExperienceStage<T> {
+    /// Pending single views that are due join the overlay, so that they are written like any other.
+    fn take_pending(&mut self, now: Now) {
+        if !self.options.switches.customers {
+            return;
+        }
+        let due: Vec<_> = self.pending.iter().take_while(|(due, _, _)| *due <= now).take(PENDING_MAX).copied().collect();
+        for (_, node, task) in &due {
+            if let Some(customer) = self.load(*node) {
+                self.overlay.touch(*node, *task, customer);
+            }
+        }
+        // Entries stay in the list until the transaction has committed.
+        self.overlay.taken_pending = due;
+    }
+
+    fn write_changelog(&mut self, at: usize, outputs: &mut Outputs) {
+        let touched = self.overlay.at(at);
+        let (node, partition) = (touched.node, touched.task.partition);
+        let dirty = touched.customer.dirty_parts();
+        if dirty.is_empty() {
+            return;
+        }
+        let before = touched.before.clone();
+        let mut bytes: Vec<u8> = before.as_deref().unwrap_or_default().to_vec();
+        for group in GROUPS {
+            if !group.parts.iter().any(|part| dirty.contains(*part)) {
+                continue;
+            }
+            self.scratch.clear();
+            let mut part_bytes = Vec::new();
+            for part in group.parts {
+                part_bytes.clear();
+                crate::state::encode_part(&self.overlay.at(at).customer, *part, &mut part_bytes);
+                crate::table::put_part(&mut self.scratch, *part, &part_bytes);
+            }
+            let writer = outputs.record(Topic::ExperienceChangelog, Some(partition)).key(&key(node, group));
+            if self.scratch.is_empty() {
+                writer.end();
+            } else {
+                writer.value(|out| out.extend_from_slice(&self.scratch)).end();
+            }
+            bytes = with_group(&bytes, group, &self.scratch);
+        }
+        self.overlay.at_mut(at).encoded = Some(bytes.into());
+    }
+}
+

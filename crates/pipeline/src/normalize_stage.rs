@@ -1,0 +1,350 @@
+//! The first processor: source records in, frames and dead letters out. It keeps nothing but the catalog.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use throughline_codec::dead_letter::{DeadLetter, Origin, is_dead_letter_header};
+use throughline_codec::entry;
+use throughline_codec::frame::{EntryKind, FrameBuilder};
+use throughline_model::murmur2::partition_of;
+use throughline_model::{
+    Fate, FateCounts, Now, Partition, Rejection, RejectionReason, SourceKind, Stage, Topic,
+};
+use throughline_normalize::catalog::Catalog;
+use throughline_normalize::format::Headers;
+use throughline_normalize::{Entry, Normalizer, SchemaSource, SourceOptions, SourceRecord};
+use throughline_worker::input::RecordHeaders;
+use throughline_worker::{InputRecord, Outputs, ProcessContext, Processor, Stall, StateMismatch, TaskId};
+
+/// Records of one source partition after which its share of rejected ones is judged.
+const HEALTH_WINDOW: u32 = 10_000;
+
+/// The books of the normalize stage for one source: records = expanded + withheld + rejected; expanded touchpoints =
+/// routed + withheld + rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SourceCounts {
+    /// Records read.
+    pub records: u64,
+    /// Records that gave at least one entry.
+    pub expanded: u64,
+    /// Touchpoints sent on, withheld or rejected; `applied` counts the routed ones.
+    pub touchpoints: FateCounts,
+    /// Text without a score.
+    pub text_unscored: u64,
+}
+
+/// Normalizes source records.
+pub struct NormalizeStage<S> {
+    normalizer: Normalizer,
+    /// Topic index to source.
+    sources: Vec<(String, Arc<SourceOptions>)>,
+    schemas: S,
+    catalog: Arc<Catalog>,
+    partitions: u32,
+    frames: Vec<FrameBuilder>,
+    open: Vec<u32>,
+    scratch: Vec<u8>,
+    uncommitted_bytes: usize,
+    counts: FxHashMap<SourceKind, SourceCounts>,
+    committed: FxHashMap<SourceKind, SourceCounts>,
+    health: FxHashMap<TaskId, Health>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Health {
+    records: u32,
+    rejected: u32,
+    paused: bool,
+}
+
+struct SourceHeaders<'r>(&'r dyn RecordHeaders);
+
+impl std::fmt::Debug for SourceHeaders<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+impl Headers for SourceHeaders<'_> {
+    fn get(&self, name: &str) -> Option<&[u8]> {
+        self.0.find(name)
+    }
+}
+
+impl<S: SchemaSource> NormalizeStage<S> {
+    /// A stage that reads the topics of `sources`, in the order of the worker's input topics, and writes to an inbox of
+    /// `partitions`.
+    pub fn new(
+        normalizer: Normalizer,
+        sources: Vec<(String, Arc<SourceOptions>)>,
+        schemas: S,
+        catalog: Arc<Catalog>,
+        partitions: u32,
+    ) -> Self {
+        Self {
+            normalizer,
+            sources,
+            schemas,
+            catalog,
+            partitions,
+            frames: (0..partitions).map(|_| FrameBuilder::default()).collect(),
+            open: Vec::new(),
+            scratch: Vec::with_capacity(1_024),
+            uncommitted_bytes: 0,
+            counts: FxHashMap::default(),
+            committed: FxHashMap::default(),
+            health: FxHashMap::default(),
+        }
+    }
+
+    /// Counts of committed transactions since they were last taken.
+    pub fn take_counts(&mut self) -> impl Iterator<Item = (SourceKind, SourceCounts)> {
+        std::mem::take(&mut self.committed).into_iter()
+    }
+}
+
+/// What one record did, collected while the sink borrows the stage's buffers.
+struct Routing<'s> {
+    frames: &'s mut [FrameBuilder],
+    open: &'s mut Vec<u32>,
+    scratch: &'s mut Vec<u8>,
+    outputs: &'s mut Outputs,
+    counts: FateCounts,
+    bytes: usize,
+    partitions: u32,
+    record: &'s InputRecord<'s>,
+    topic: &'s str,
+    now: Now,
+}
+
+impl Routing<'_> {
+    fn entry(&mut self, index: u32, entry: Entry<'_>) {
+        match entry {
+            Entry::Touchpoint(touchpoint) => {
+                self.scratch.clear();
+                entry::encode(&touchpoint, self.scratch);
+                let header = touchpoint.header();
+                let partition = match header.node {
+                    Some(node) => partition_of(node.hex().as_bytes(), self.partitions),
+                    None => partition_of(header.touchpoint_id.hex().as_bytes(), self.partitions),
+                };
+                self.route(partition);
+                self.counts.add(Fate::Applied);
+            }
+            Entry::Withheld { reason, .. } => self.counts.add(Fate::Withheld(reason)),
+            Entry::Rejected { rejection, format, mapping, producer, source_id } => {
+                self.counts.add(Fate::Rejected(rejection.reason));
+                let letter = DeadLetter {
+                    origin: Origin {
+                        topic: self.topic.into(),
+                        partition: Partition(self.record.task.partition),
+                        offset: self.record.offset,
+                    },
+                    stage: Stage::Normalize,
+                    reason: rejection.reason,
+                    detail: rejection.detail,
+                    field: rejection.field,
+                    entry: index,
+                    format: format.into(),
+                    mapping,
+                    producer,
+                    source_id,
+                    rejected_at: self.now,
+                };
+                dead_letter(&letter, self.record, self.outputs);
+            }
+        }
+    }
+
+    fn route(&mut self, partition: i32) {
+        let at = usize::try_from(partition).expect("partitions are not negative");
+        let frame = &mut self.frames[at];
+        if frame.is_full_for(self.scratch.len()) {
+            seal(frame, partition, self.outputs);
+        }
+        if frame.is_empty() && !self.open.contains(&(at as u32)) {
+            self.open.push(at as u32);
+        }
+        frame.push(EntryKind::Touchpoint, self.scratch);
+        self.bytes += self.scratch.len();
+    }
+}
+
+fn seal(frame: &mut FrameBuilder, partition: i32, outputs: &mut Outputs) {
+    outputs
+        .record(Topic::ExperienceInbox, Some(partition))
+        .value(|out| out.extend_from_slice(frame.bytes()))
+        .end();
+    frame.clear();
+}
+
+/// Largest original value that a dead letter can carry; above it the origin headers name the record.
+const LETTER_VALUE_MAX: usize = (16 << 20) - (64 << 10);
+
+/// Writes a rejected record as it came, with why and where from.
+pub fn dead_letter(letter: &DeadLetter<'_>, record: &InputRecord<'_>, outputs: &mut Outputs) {
+    let mut writer = outputs.record(Topic::DeadLetters, None).timestamp(record.received_at.as_millis());
+    if let Some(key) = record.key {
+        writer = writer.key(key);
+    }
+    if let Some(value) = record.value
+        && value.len() <= LETTER_VALUE_MAX
+    {
+        writer = writer.value(|out| out.extend_from_slice(value));
+    }
+    for at in 0..record.headers.count() {
+        let (name, value) = record.headers.at(at);
+        if !is_dead_letter_header(name) {
+            writer = writer.carried_header(name, value.unwrap_or_default());
+        }
+    }
+    let mut headers: Vec<(&'static str, Vec<u8>)> = Vec::with_capacity(16);
+    letter.encode(|name, value| headers.push((name, value.to_vec())));
+    for (name, value) in headers {
+        writer = writer.header(name, &value);
+    }
+    writer.end();
+}
+
+impl<S: SchemaSource> Processor for NormalizeStage<S> {
+    fn is_stateful(&self) -> bool {
+        false
+    }
+
+    fn assign(&mut self, _task: TaskId) {}
+
+    fn revoke(&mut self, task: TaskId) {
+        self.health.remove(&task);
+    }
+
+    fn restore(&mut self, _: TaskId, _: &[u8], _: Option<&[u8]>) -> Result<(), StateMismatch> {
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        record: &InputRecord<'_>,
+        context: ProcessContext,
+        outputs: &mut Outputs,
+    ) -> Result<(), Stall> {
+        if self.health.get(&record.task).is_some_and(|health| health.paused) {
+            return Err(Stall::Rejecting);
+        }
+        let (topic, source) = &self.sources[usize::from(record.task.topic)];
+        let mut routing = Routing {
+            frames: &mut self.frames,
+            open: &mut self.open,
+            scratch: &mut self.scratch,
+            outputs,
+            counts: FateCounts::default(),
+            bytes: 0,
+            partitions: self.partitions,
+            record,
+            topic,
+            now: context.now,
+        };
+        if context.reject {
+            let rejection = Rejection::new(RejectionReason::OutputRejected, "the broker refused what this record becomes");
+            routing.entry(
+                0,
+                Entry::Rejected {
+                    rejection,
+                    format: "",
+                    mapping: 0,
+                    producer: source.producer.as_str().into(),
+                    source_id: "".into(),
+                },
+            );
+        } else {
+            let headers = SourceHeaders(record.headers);
+            let source_record = SourceRecord {
+                topic,
+                partition: record.task.partition,
+                offset: record.offset.0,
+                received_at: record.received_at,
+                key: record.key,
+                value: record.value,
+                headers: &headers,
+            };
+            self.normalizer
+                .normalize(source, &source_record, &self.schemas, &self.catalog, &mut |index, entry| {
+                    routing.entry(index, entry);
+                })
+                .map_err(|need| Stall::Schema(need.0))?;
+        }
+        let (counted, bytes) = (routing.counts, routing.bytes);
+        self.uncommitted_bytes += bytes;
+        self.count(record.task, source.kind, &counted);
+        Ok(())
+    }
+
+    fn finish(&mut self, _now: Now, outputs: &mut Outputs) {
+        for at in std::mem::take(&mut self.open) {
+            let frame = &mut self.frames[at as usize];
+            if !frame.is_empty() {
+                seal(frame, at as i32, outputs);
+            }
+        }
+    }
+
+    fn commit(&mut self, _now: Now) {
+        self.uncommitted_bytes = 0;
+        for (source, counts) in self.counts.drain() {
+            let committed = self.committed.entry(source).or_default();
+            committed.records += counts.records;
+            committed.expanded += counts.expanded;
+            committed.text_unscored += counts.text_unscored;
+            add(&mut committed.touchpoints, &counts.touchpoints);
+        }
+    }
+
+    fn abort(&mut self) {
+        self.uncommitted_bytes = 0;
+        self.counts.clear();
+        self.open.clear();
+        for frame in &mut self.frames {
+            frame.clear();
+        }
+    }
+
+    fn uncommitted_bytes(&self) -> usize {
+        self.uncommitted_bytes
+    }
+
+    fn next_due(&self) -> Option<(Now, TaskId)> {
+        None
+    }
+}
+
+impl<S> NormalizeStage<S> {
+    fn count(&mut self, task: TaskId, source: SourceKind, counted: &FateCounts) {
+        let counts = self.counts.entry(source).or_default();
+        counts.records += 1;
+        counts.expanded += u64::from(counted.applied > 0);
+        add(&mut counts.touchpoints, counted);
+        let health = self.health.entry(task).or_default();
+        health.records += 1;
+        health.rejected += u32::from(counted.rejected.iter().any(|count| *count > 0));
+        if health.records == HEALTH_WINDOW {
+            // A source that sends mostly garbage is somebody's mistake: people must look before more of it is taken.
+            *health = Health { paused: health.rejected * 2 > HEALTH_WINDOW, ..Health::default() };
+        }
+    }
+}
+
+/// Adds the counts of one batch to others.
+pub fn add(sum: &mut FateCounts, counts: &FateCounts) {
+    sum.applied += counts.applied;
+    sum.duplicate += counts.duplicate;
+    sum.forwarded += counts.forwarded;
+    for (sum, count) in sum.late.iter_mut().zip(counts.late) {
+        *sum += count;
+    }
+    for (sum, count) in sum.withheld.iter_mut().zip(counts.withheld) {
+        *sum += count;
+    }
+    for (sum, count) in sum.rejected.iter_mut().zip(counts.rejected) {
+        *sum += count;
+    }
+}
+
