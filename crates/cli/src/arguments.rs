@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use throughline_model::{IdentifierType, SourceKind, Stage};
+use throughline_config::vocabulary::{IdentifierType, SourceKind, Stage};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -242,8 +242,11 @@ pub enum IdentityAction {
         /// Type of the identifier
         #[arg(value_name = "TYPE", value_parser = member::<IdentifierType>)]
         kind: IdentifierType,
-        /// Normalized value
+        /// Value; it is normalized as a source would
         value: String,
+        /// Country calling code of a telephone number without one: 49
+        #[arg(long, value_name = "DIGITS", default_value = "", hide_default_value = true)]
+        calling_code: String,
     },
 }
 

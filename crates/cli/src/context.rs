@@ -56,7 +56,7 @@ impl Context {
             raw.file = Some((name, text));
         }
         let cores = std::thread::available_parallelism().ok().and_then(|cores| NonZeroU32::try_from(cores).ok());
-        raw.resolve(&Surroundings { cores: cores.unwrap_or(NonZeroU32::MIN), formats: Vec::new() })
+        raw.resolve(&Surroundings::new(cores.unwrap_or(NonZeroU32::MIN)))
     }
 
     /// The configuration for a command that needs it: mistakes and warnings go to stderr.

@@ -124,7 +124,9 @@ fn identifiers_hash_to_the_test_vectors() {
     let acme = Some("tenant = \"acme\"\n");
     check("identity_hash", acme, &["identity", "hash", "email", "ann@example.org"]);
     check("identity_hash_json", acme, &["identity", "hash", "phone", "+491701234567", "--json"]);
-    check("identity_hash_not_normalized", acme, &["identity", "hash", "email", "Ann@example.org"]);
+    check("identity_hash_normalized", acme, &["identity", "hash", "email", " Ann@Example.org"]);
+    check("identity_hash_national", acme, &["identity", "hash", "phone", "0170 1234567", "--calling-code", "49"]);
+    check("identity_hash_blocked", acme, &["identity", "hash", "login", "null"]);
 }
 
 #[test]

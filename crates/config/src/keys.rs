@@ -94,7 +94,6 @@ const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
-const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
 const NAME: Kind = Kind::Name { optional: false };
@@ -150,7 +149,10 @@ pub const KEYS: &[Key] = &[
     key("sources.*.formats", Kind::ListOf(&NAME)),
     key("sources.*.encoding", Kind::OneOf(|| vec!["auto", "json", "avro"])),
     key("sources.*.system", OPTIONAL_NAME),
+    key("sources.*.visits", OPTIONAL_NAME),
+    key("sources.*.producer", OPTIONAL_NAME),
     key("sources.*.time_zone", Kind::Zone),
+    key("sources.*.calling_code", Kind::CallingCode),
     key("sources.*.lateness", millis(0, 30 * DAY)),
     key("sources.*.names.*", members!(TouchpointType)),
     key("sources.*.trust.*", members!(Trust)),
@@ -158,21 +160,17 @@ pub const KEYS: &[Key] = &[
     key("outputs.scores", ON_OFF),
     key("outputs.customers", ON_OFF),
     key("outputs.alerts", ON_OFF),
+    key("outputs.staff", Kind::OneOf(|| vec!["off", "hashed", "plain"])),
     key("workers.normalize", Kind::AutoCount { min: 1, max: 256 }),
     key("workers.experience", Kind::AutoCount { min: 1, max: 256 }),
     key("commit.profile", Kind::OneOf(|| vec!["standard", "low_latency"])),
     key("commit.interval", millis(5, 2 * SECOND)),
     key("commit.records", Kind::Count { min: 1, max: 1_000_000 }),
-    key("commit.overlay", Kind::Size { min: MIB, max: 4 * KIB * MIB }),
+    key("commit.overlay", Kind::Size { min: MIB, max: 4 << 30 }),
     key("transaction.age", millis(100, 10 * MINUTE)),
     key("transaction.timeout", millis(SECOND, 15 * MINUTE)),
     key("transaction.session_timeout", millis(SECOND, 30 * MINUTE)),
     key("transaction.shutdown", millis(SECOND, 10 * MINUTE)),
-    key("limits.value", Kind::Size { min: KIB, max: 10 * MIB }),
-    key("limits.text", Kind::Size { min: KIB, max: 10 * MIB }),
-    key("limits.depth", Kind::Count { min: 4, max: 64 }),
-    key("limits.entries", Kind::Count { min: 1, max: 1_000 }),
-    key("limits.identifiers", Kind::Count { min: 1, max: 20 }),
     key("limits.catalog", Kind::Size { min: MIB, max: 1 << 30 }),
     key("limits.rejected_share", Kind::Number { min: 0.01, max: 1.0 }),
     key("limits.rejected_window", Kind::Count { min: 100, max: 1_000_000 }),

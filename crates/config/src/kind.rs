@@ -67,6 +67,8 @@ pub enum Kind {
     Instant,
     /// IANA name of a time zone; may be empty.
     Zone,
+    /// Country calling code of telephone numbers, 1 to 3 digits; may be empty.
+    CallingCode,
     /// A text that is never shown; may be empty.
     Secret,
     /// A setting of librdkafka: text, number or flag, kept as text.
@@ -97,6 +99,7 @@ impl Kind {
             Self::Size { min, max } => format!("size, {} to {}", show_size(*min), show_size(*max)),
             Self::Instant => "RFC 3339 time".to_owned(),
             Self::Zone => "IANA time zone; may be empty".to_owned(),
+            Self::CallingCode => "1 to 3 digits as text; may be empty".to_owned(),
             Self::Secret => "secret text; may be empty".to_owned(),
             Self::Setting => "text, number or flag as librdkafka documents it".to_owned(),
             Self::ListOf(kind) => format!("list of: {}", kind.describe()),
@@ -204,6 +207,9 @@ impl Kind {
                 return Err(format!("`{text}` is not an RFC 3339 time such as 2000-01-01T00:00:00Z"));
             }
             Self::Zone if !text.is_empty() => check_zone(text)?,
+            Self::CallingCode if text.len() > 3 || !text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                return Err(format!("`{text}` is not a calling code such as 49"));
+            }
             Self::Secret => return Ok(Value::Secret(text.to_owned())),
             _ => {}
         }
@@ -225,6 +231,7 @@ impl Kind {
             Self::Number { min, max } => json!({"type": "number", "minimum": min, "maximum": max}),
             Self::Duration { .. } => json!({"type": "string", "pattern": "^([0-9]+(ms|s|min|h|d) ?)+$"}),
             Self::Size { .. } => json!({"type": "string", "pattern": "^([0-9]+(B|KiB|MiB|GiB|kB|MB|GB) ?)+$"}),
+            Self::CallingCode => json!({"type": "string", "pattern": "^[0-9]{0,3}$"}),
             Self::Instant => json!({"type": "string", "format": "date-time"}),
             Self::Setting => json!({"type": ["string", "number", "boolean"]}),
             Self::ListOf(kind) => json!({"type": "array", "items": kind.to_schema()}),

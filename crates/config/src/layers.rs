@@ -326,7 +326,7 @@ fn unknown_key_help(path: &[String], inner: Vec<&str>) -> Vec<String> {
 }
 
 /// What people look for and will not find, with the reason.
-fn refused_by_design(name: &str) -> Option<&'static str> {
+pub(crate) fn refused_by_design(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_lowercase();
     if (name.contains("share") && !name.contains("rejected")) || name == "attribution" {
         return Some(

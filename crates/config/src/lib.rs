@@ -16,9 +16,11 @@
 mod alerts;
 mod checks;
 pub mod error;
+pub mod identifiers;
 pub mod keys;
 pub mod kind;
 pub mod layers;
+pub mod model;
 pub mod options;
 mod resolve;
 pub mod routing;
@@ -29,8 +31,12 @@ pub mod topics;
 pub mod units;
 pub mod value;
 
+/// The vocabulary that options are made of.
+pub use throughline_model as vocabulary;
+
 pub use error::{ConfigError, ConfigWarning, Origin};
 pub use layers::{DEFAULT_TOML, KeyPath, RawConfig, Setting, Settings, VARIABLE_PREFIX};
+pub use model::DEFAULT_MODEL_TOML;
 pub use options::*;
 pub use resolve::{Config, Surroundings};
 pub use value::{Secret, Value};

@@ -128,7 +128,7 @@ pub struct TopicOptions {
 /// One feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceOptions {
-    /// Its name; the `source` part of visit identifiers.
+    /// Its name.
     pub name: String,
     /// What it is.
     pub kind: SourceKind,
@@ -138,10 +138,16 @@ pub struct SourceOptions {
     pub formats: Vec<String>,
     /// Encoding of the values.
     pub encoding: Encoding,
-    /// Source system; none: named by the format.
-    pub system: Option<String>,
+    /// Source system, part of touchpoint ids; the name unless set.
+    pub system: String,
+    /// The `source` part of visit identifiers; the name unless set.
+    pub visits: String,
+    /// Who produces the records; the name unless set.
+    pub producer: String,
     /// Zone of local times without one, IANA.
     pub time_zone: Option<String>,
+    /// Calling code of telephone numbers without one, digits; empty: unknown.
+    pub calling_code: String,
     /// Distance behind the latest event time that is waited for.
     pub lateness: Duration,
     /// The deployment's names for touchpoint types.
@@ -172,6 +178,19 @@ pub struct OutputOptions {
     pub customers: bool,
     /// Alerts and their latest state.
     pub alerts: bool,
+    /// Staff in outputs.
+    pub staff: StaffOutput,
+}
+
+/// How staff appears in outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StaffOutput {
+    /// Not at all.
+    Off,
+    /// As a keyed hash.
+    Hashed,
+    /// As the source writes it.
+    Plain,
 }
 
 /// Which touchpoints are written.
@@ -221,16 +240,6 @@ pub struct TransactionOptions {
 /// Bounds on input.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LimitOptions {
-    /// Largest value, bytes.
-    pub value_bytes: u64,
-    /// Longest text in a value, bytes.
-    pub text_bytes: u64,
-    /// Deepest nesting.
-    pub depth: u32,
-    /// Entries of a record.
-    pub entries: u32,
-    /// Identifiers of a touchpoint.
-    pub identifiers: u32,
     /// Catalog in memory, bytes.
     pub catalog_bytes: u64,
     /// Share of rejected records that pauses a source partition, 0..=1.

@@ -24,6 +24,15 @@ pub struct Surroundings {
     pub formats: Vec<String>,
 }
 
+impl Surroundings {
+    /// A machine with so many cores, and the formats of this build.
+    #[must_use]
+    pub fn new(cores: NonZeroU32) -> Self {
+        let formats = throughline_normalize::formats::all().iter().map(|format| format.name().to_owned());
+        Self { cores, formats: formats.collect() }
+    }
+}
+
 /// Everything, resolved. Components are given one of its parts each, never the whole.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -262,6 +271,11 @@ impl Resolver {
                 scores: self.flag("outputs.scores"),
                 customers: self.flag("outputs.customers"),
                 alerts: self.flag("outputs.alerts"),
+                staff: match self.text("outputs.staff") {
+                    "off" => StaffOutput::Off,
+                    "plain" => StaffOutput::Plain,
+                    _ => StaffOutput::Hashed,
+                },
             },
             workers: WorkerOptions {
                 normalize: self.at_least_one("workers.normalize"),
@@ -354,11 +368,6 @@ impl Resolver {
 
     fn limits(&self) -> LimitOptions {
         LimitOptions {
-            value_bytes: self.size("limits.value"),
-            text_bytes: self.size("limits.text"),
-            depth: self.count("limits.depth"),
-            entries: self.count("limits.entries"),
-            identifiers: self.count("limits.identifiers"),
             catalog_bytes: self.size("limits.catalog"),
             rejected_share: self.number("limits.rejected_share"),
             rejected_window: self.count("limits.rejected_window"),

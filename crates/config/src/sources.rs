@@ -80,12 +80,19 @@ fn one_source(resolver: &mut Resolver, name: &str, formats: &[String]) -> Option
             "avro" => Encoding::Avro,
             _ => Encoding::Auto,
         },
-        system: Some(text(resolver, "system")).filter(|system| !system.is_empty()),
+        system: text_or_name(text(resolver, "system"), name),
+        visits: text_or_name(text(resolver, "visits"), name),
+        producer: text_or_name(text(resolver, "producer"), name),
+        calling_code: text(resolver, "calling_code"),
         time_zone: Some(text(resolver, "time_zone")).filter(|zone| !zone.is_empty()),
         lateness,
         names: map(resolver, name, "names"),
         trust: map(resolver, name, "trust"),
     })
+}
+
+fn text_or_name(text: String, name: &str) -> String {
+    if text.is_empty() { name.to_owned() } else { text }
 }
 
 fn missing_kind(resolver: &mut Resolver, name: &str) {
@@ -104,7 +111,10 @@ fn fill(resolver: &mut Resolver, name: &str, kind: SourceKind) {
         ("formats", Value::List(vec![Value::Text("auto".to_owned())])),
         ("encoding", Value::Text("auto".to_owned())),
         ("system", Value::Text(String::new())),
+        ("visits", Value::Text(String::new())),
+        ("producer", Value::Text(String::new())),
         ("time_zone", Value::Text(String::new())),
+        ("calling_code", Value::Text(String::new())),
         ("lateness", Value::Duration(usual_lateness(kind))),
     ];
     for (key, value) in usual {

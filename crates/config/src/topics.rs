@@ -201,7 +201,8 @@ fn source_settings(config: &Config, source: &SourceOptions) -> BTreeMap<&'static
         SourceKind::Profile | SourceKind::Consent | SourceKind::Catalog => compacted(),
         _ => deleted_after(7),
     };
-    settings.insert("max.message.bytes", (config.limits.value_bytes + MIB).to_string());
+    // More than is accepted, so that a value that is too large is rejected here with a reason rather than by the broker.
+    settings.insert("max.message.bytes", (16 * MIB).to_string());
     settings.insert("min.insync.replicas", config.topics.min_in_sync.to_string());
     settings
 }

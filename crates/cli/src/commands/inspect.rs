@@ -1,7 +1,7 @@
 //! `throughline inspect`.
 
 use anyhow::Result;
-use throughline_model::IdentifierType;
+use throughline_config::vocabulary::IdentifierType;
 
 use crate::context::Context;
 use crate::exit::Exit;

@@ -45,8 +45,8 @@ pub fn nearest(code: &str) -> Option<&'static str> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use throughline_model::RejectionReason;
-    use throughline_model::alert::AlertType;
+    use throughline_config::vocabulary::RejectionReason;
+    use throughline_config::vocabulary::alert::AlertType;
 
     use super::*;
     use crate::exit::Exit;
