@@ -1,7 +1,9 @@
 //! From the bytes of a record to the documents in it: limits, framing, CloudEvents, splitting.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -180,7 +182,8 @@ pub fn binary_cloud<'a>(headers: &'a dyn Headers) -> Option<Cloud<'a>> {
 /// An envelope without an id or without data.
 pub fn structured_cloud<'a>(text: &'a str, keep: &'a Keep) -> Result<Option<(Cloud<'a>, &'a str)>, Rejection> {
     // The one attribute that every envelope has; looking for it costs less than decoding every record twice.
-    if memchr::memmem::find(text.as_bytes(), b"\"specversion\"").is_none() {
+    static MARK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"specversion\""));
+    if MARK.find(text.as_bytes()).is_none() {
         return Ok(None);
     }
     // What is not JSON, or has such a member somewhere inside, is for the formats to judge.

@@ -107,7 +107,9 @@ fn read_call<'a>(payload: &Payload<'a>, call: Call<'a>, sink: &mut dyn Entries<'
         }
         Some("identify") => {
             let mut draft = draft(payload, &call, TouchpointType::ProfileChanged);
-            draft.body.attributes = attributes(&call.traits.0);
+            let traits = wire::decode::<Traits<'a>>(call.traits)?;
+            mention_person(&mut draft, &traits.person, "traits.email", "traits.phone");
+            draft.body.attributes = attributes(traits);
             sink.touchpoint(draft);
             Ok(())
         }
@@ -166,7 +168,6 @@ fn draft<'a>(payload: &Payload<'a>, call: &Call<'a>, kind: TouchpointType) -> Dr
     mention(&mut draft, IdentifierType::Cookie, &call.anonymous_id.0, Trust::Authenticated, "anonymousId");
     mention(&mut draft, IdentifierType::Device, &context.device.id.0, Trust::Authenticated, "context.device.id");
     draft.visit(payload.source_name, "session", &context.session_id, Trust::Authenticated, "context.sessionId");
-    mention_person(&mut draft, &call.traits.0.person, "traits.email", "traits.phone");
     mention_person(&mut draft, &context.traits.0, "context.traits.email", "context.traits.phone");
     for external in &*context.external_ids {
         let (kind, value) = match external.kind.as_ref() {
@@ -224,13 +225,13 @@ fn consents<'a>(call: &Call<'a>) -> Vec<Consent<'a>> {
 }
 
 /// Traits as attributes, for personalization only. What names or reaches a person is an identifier or nobody's business.
-fn attributes<'a>(traits: &Traits<'a>) -> Vec<Attribute<'a>> {
+fn attributes(traits: Traits<'_>) -> Vec<Attribute<'_>> {
     traits
         .rest
-        .iter()
+        .into_iter()
         .map(|(name, value)| Attribute {
-            name: name.clone(),
-            value: value.clone(),
+            name,
+            value,
             purpose: Text::Borrowed("personalization"),
             valid_from: None,
             expires_at: None,

@@ -22,7 +22,7 @@ use throughline_model::{
     WithheldReason,
 };
 
-use super::wire::{Call, Properties};
+use super::wire::{self, Call, Properties};
 use super::draft;
 use crate::draft::{ClaimedTime, Draft};
 use crate::format::{Entries, Payload};
@@ -86,21 +86,21 @@ pub(super) fn read<'a>(payload: &Payload<'a>, call: Call<'a>, sink: &mut dyn Ent
     let row = NAMES.iter().find(|(event, ..)| event.eq_ignore_ascii_case(name));
     let Some(&(_, kind, rule)) = row else {
         match payload.names.kind_of(name) {
-            Some(kind) => sink.touchpoint(mapped(payload, &call, kind)),
+            Some(kind) => sink.touchpoint(mapped(payload, &call, kind)?),
             None => sink.withheld(WithheldReason::Unmapped, call.event.take()),
         }
         return Ok(());
     };
-    let properties = &call.properties.0;
-    let mut draft = with_properties(payload, &call, kind);
+    let properties = &wire::decode::<Properties<'a>>(call.properties)?;
+    let mut draft = with_properties(payload, &call, properties, kind);
     match rule {
         Rule::Plain => {}
         Rule::Search => {
             if found_nothing(properties) {
-                draft = with_properties(payload, &call, TouchpointType::SearchFailed);
+                draft = with_properties(payload, &call, properties, TouchpointType::SearchFailed);
             }
         }
-        Rule::Order | Rule::OrderUpdate => return read_order(payload, &call, draft, rule, sink),
+        Rule::Order | Rule::OrderUpdate => return read_order(payload, &call, properties, draft, rule, sink),
         Rule::Cancellation => {
             draft.body.result.by = cancelled_by(properties);
             mention_order(payload, &mut draft, properties);
@@ -128,16 +128,21 @@ pub(super) fn read<'a>(payload: &Payload<'a>, call: Call<'a>, sink: &mut dyn Ent
 }
 
 /// A draft of a name that only the deployment knows.
-fn mapped<'a>(payload: &Payload<'a>, call: &Call<'a>, kind: TouchpointType) -> Draft<'a> {
-    let mut draft = with_properties(payload, call, kind);
+fn mapped<'a>(payload: &Payload<'a>, call: &Call<'a>, kind: TouchpointType) -> Result<Draft<'a>, Rejection> {
+    let properties = &wire::decode::<Properties<'a>>(call.properties)?;
+    let mut draft = with_properties(payload, call, properties, kind);
     if matches!(kind, TouchpointType::OrderCreated | TouchpointType::PaymentCompleted) {
-        mention_order(payload, &mut draft, &call.properties.0);
+        mention_order(payload, &mut draft, properties);
     }
-    draft
+    Ok(draft)
 }
 
-fn with_properties<'a>(payload: &Payload<'a>, call: &Call<'a>, kind: TouchpointType) -> Draft<'a> {
-    let properties = &call.properties.0;
+fn with_properties<'a>(
+    payload: &Payload<'a>,
+    call: &Call<'a>,
+    properties: &Properties<'a>,
+    kind: TouchpointType,
+) -> Draft<'a> {
     let mut draft = draft(payload, call, kind);
     draft.mention(IdentifierType::Email, &properties.email, Trust::Asserted, "properties.email");
     draft.mention(IdentifierType::Phone, &properties.phone, Trust::Asserted, "properties.phone");
@@ -158,11 +163,11 @@ fn with_properties<'a>(payload: &Payload<'a>, call: &Call<'a>, kind: TouchpointT
 fn read_order<'a>(
     payload: &Payload<'a>,
     call: &Call<'a>,
+    properties: &Properties<'a>,
     mut order: Draft<'a>,
     rule: Rule,
     sink: &mut dyn Entries<'a>,
 ) -> Result<(), Rejection> {
-    let properties = &call.properties.0;
     mention_order(payload, &mut order, properties);
     if rule == Rule::OrderUpdate {
         order.verb = Verb::Update;
@@ -181,7 +186,7 @@ fn read_order<'a>(
         "" => Text::Borrowed(""),
         thing => Text::Owned(format!("{thing}/{kind}")),
     };
-    let mut payment = with_properties(payload, call, TouchpointType::PaymentCompleted);
+    let mut payment = with_properties(payload, call, properties, TouchpointType::PaymentCompleted);
     payment.verb = order.verb;
     payment.updated_at = order.updated_at;
     payment.identifiers.clone_from(&order.identifiers);

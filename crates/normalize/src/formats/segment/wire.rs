@@ -6,9 +6,10 @@ use std::marker::PhantomData;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use throughline_model::Rejection;
 use throughline_model::touchpoint::Text;
 
-use crate::json::{Flag, Many, Num, Obj, Pairs, Str, Time};
+use crate::json::{self, Flag, Many, Num, Obj, Pairs, Str, Time};
 
 /// One call, or the envelope of a batch.
 #[derive(Debug, Default, Deserialize)]
@@ -41,10 +42,12 @@ pub(super) struct Call<'a> {
     pub sent_at: Time<'a>,
     #[serde(borrow)]
     pub received_at: Time<'a>,
+    /// Decoded only for the names that read them.
     #[serde(borrow)]
-    pub properties: Obj<Properties<'a>>,
+    pub properties: Option<&'a RawValue>,
+    /// Decoded only where they are the record's own subject.
     #[serde(borrow)]
-    pub traits: Obj<Traits<'a>>,
+    pub traits: Option<&'a RawValue>,
     #[serde(borrow)]
     pub context: Obj<Context<'a>>,
     #[serde(borrow)]
@@ -69,6 +72,11 @@ impl Call<'_> {
             .iter()
             .any(|member| !member.is_empty())
     }
+}
+
+/// A member that was left undecoded: an object, or its default if it is anything else.
+pub(super) fn decode<'a, T: Deserialize<'a> + Default>(member: Option<&'a RawValue>) -> Result<T, Rejection> {
+    member.map_or_else(|| Ok(T::default()), |member| json::from_str::<Obj<T>>(member.get()).map(|object| object.0))
 }
 
 /// The members of a batch, each decoded on its own so that a bad one leaves its siblings alone.
