@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | analysis after the contact (`ConversationCharacteristics`) | `contact.analyzed` with the customer's overall sentiment (-5..5) and the matched categories as codes | `<contactId>/contact.analyzed` | the last `AbsoluteTime` of a chat; calls have none: received time |
 //! | `Contact Lens ... Rules Matched`, real time and after the contact | `contact.analyzed` with the rule as a code and the intent its name tells | `<contactId>/contact.analyzed/<ruleName>` | `time` |
-//! | analysis that failed (`JobStatus`), real-time segments (`Segments`) | filtered | | |
+//! | analysis that failed (`JobStatus`, notice without a rule), real-time segments (`Segments`) | filtered | | |
 //!
 //! A contact may match several rules, and each is told on its own: one id for all would let one replace the others.
 //!
@@ -66,6 +66,10 @@ impl Format for ContactLens {
             None => None,
         };
         if let Some(rule) = rule {
+            if rule.rule_name.some().is_none() {
+                sink.withheld(WithheldReason::Filtered, Cow::Borrowed("analysis notice"));
+                return Ok(());
+            }
             let draft = rule_draft(payload, rule, lens.time)?;
             sink.touchpoint(draft);
         } else if lens.characteristics.0.is_none() {

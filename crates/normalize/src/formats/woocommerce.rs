@@ -9,7 +9,7 @@
 //! | order, status auto-draft, checkout-draft, trash | filtered | |
 //! | `refunds[]` of an order; refund, bare or in `order_refund`, `order_refunds[]` | `refund.completed` | `refund/<id>` |
 //! | customer | `profile.changed` | `customer/<id>` |
-//! | webhook subscription and its deliveries, the ping `{webhook_id}`, coupon, product, count | filtered | |
+//! | webhook subscription and its deliveries, the ping `{webhook_id}`, note, coupon, product | filtered | |
 //! | action hook `{action, arg}` | by the deployment's map of the action, else unmapped | |
 //!
 //! An order has one touchpoint at a time: each status replaces the one before, as `order/<id>` is its id.
@@ -75,7 +75,7 @@ impl Format for WooCommerce {
         let refund = shape.has("amount") && any(&["reason", "refunded_by", "refunded_payment"]);
         let customer = any(&["is_paying_customer", "avatar_url"]) && shape.has("username");
         shape.has("id") && dated && (order || refund || customer || any(&["sku", "discount_type"]))
-            || any(&["delivery_url", "request_url"]) && shape.has("id")
+            || any(&["delivery_url", "request_url", "customer_note"]) && shape.has("id")
             || shape.has("action") && shape.has("arg")
     }
 

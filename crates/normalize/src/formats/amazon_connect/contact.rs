@@ -180,8 +180,7 @@ impl<'a> Contact<'a> {
     }
 
     fn wait(&self, until: &Time<'a>) -> Option<i64> {
-        between(&self.queue_info.enqueue_timestamp, until)
-            .or_else(|| self.queue_info.duration.0.and_then(milliseconds))
+        between(&self.queue_info.enqueue_timestamp, until).or_else(|| self.queue_info.duration.0.and_then(milliseconds))
     }
 
     fn direction(&self) -> Direction {

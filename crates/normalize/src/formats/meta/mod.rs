@@ -139,7 +139,7 @@ impl<'a> Scope<'_, 'a> {
                 | "reaction"
         );
         if !known {
-            let item = value.item.0.clone();
+            let item = if value.item.is_empty() { Cow::Borrowed("feed") } else { value.item.0.clone() };
             return self.unlisted(item, value, sink);
         }
         if verb_of(&value.verb).is_none() {
@@ -238,7 +238,8 @@ impl<'a> Scope<'_, 'a> {
 
     fn messaging(&self, entry: Messaging<'a>, sink: &mut dyn Entries<'a>) {
         let echo = self.is_brand(&entry.sender.id) || entry.message.0.as_ref().is_some_and(|it| it.is_echo.is_true());
-        let customer = if echo { &entry.recipient.id } else { &entry.sender.id };
+        // The customer is whoever is not the page, which some senders of echoes put in the wrong place.
+        let customer = if echo && !self.is_brand(&entry.recipient.id) { &entry.recipient.id } else { &entry.sender.id };
         let notice = entry.notice();
         if let Some(message) = entry.message.0 {
             self.message(message, echo, customer, &entry.timestamp, None, sink);

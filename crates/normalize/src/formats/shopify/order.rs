@@ -108,12 +108,7 @@ impl<'a> Scope<'_, 'a> {
         draft
     }
 
-    pub(super) fn fulfillment(
-        &self,
-        order: Option<&Record<'a>>,
-        fulfillment: &Record<'a>,
-        sink: &mut dyn Entries<'a>,
-    ) {
+    pub(super) fn fulfillment(&self, order: Option<&Record<'a>>, fulfillment: &Record<'a>, sink: &mut dyn Entries<'a>) {
         let id = order.map_or(&fulfillment.order_id, |order| &order.id);
         if id.some().is_none() {
             let why = "a fulfillment without its order";
