@@ -10,6 +10,7 @@ use apache_avro::schema_compatibility::SchemaCompatibility;
 use apache_avro::types::Value;
 use apache_avro::{Reader, Schema};
 use serde_json::Value as Json;
+use throughline_model::{IdHasher, IdentifierType};
 use throughline_pipeline::records::{all_schemas, generate, subjects};
 
 fn folder() -> PathBuf {
@@ -186,5 +187,45 @@ fn the_asyncapi_document_names_files_that_exist() {
             assert!(folder().join(path).is_file(), "{topic}: {path}");
         }
         assert!(document["channels"].get(topic).is_some(), "{topic} has no channel");
+    }
+}
+
+fn readme() -> String {
+    String::from_utf8(read(&folder().join("README.md"))).expect("the page is text")
+}
+
+#[test]
+fn the_page_names_every_topic_and_record() {
+    let page = readme();
+    for subject in subjects() {
+        assert!(page.contains(&format!("`{}`", subject.topic)), "{} is missing", subject.topic);
+        assert!(page.contains(&format!("`{}`", subject.record)), "{} is missing", subject.record);
+    }
+}
+
+#[test]
+fn the_test_vectors_of_the_page_hold() {
+    let hasher = IdHasher::new(std::array::from_fn(|at| at as u8), "acme");
+    let mut checked = 0;
+    for line in readme().lines() {
+        let cells: Vec<_> = line.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+        let ["", kind, value, hash, node, ""] = cells[..] else { continue };
+        let Some(kind) = IdentifierType::from_name(kind) else { continue };
+        assert_eq!(hasher.identifier(kind, value).to_string(), hash, "{kind} {value}");
+        assert_eq!(hasher.node(kind, value).to_string(), node, "{kind} {value}");
+        checked += 1;
+    }
+    assert_eq!(checked, 10);
+    assert!(readme().contains(&hasher.touchpoint("shop", "order-20117").to_string()));
+}
+
+#[test]
+fn the_page_shows_the_code_of_the_examples() {
+    let page = readme();
+    for (file, function) in [("scores.py", "def apply(scores"), ("alerts.py", "def apply(last_seq")] {
+        let code = String::from_utf8(read(&folder().join("examples").join(file))).expect("examples are text");
+        let from = code.find(function).unwrap_or_else(|| panic!("{file} has {function}"));
+        let length = code[from..].find("\n\n\n").expect("two empty lines end a function");
+        assert!(page.contains(&code[from..from + length]), "{file}: the page shows another {function}");
     }
 }
