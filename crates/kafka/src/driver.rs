@@ -13,7 +13,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers, Message};
 use throughline_model::{Now, ReceivedAt, RecordOffset, Stage};
 use throughline_worker::input::RecordHeaders;
-use throughline_worker::{Effects, Input, InputRecord, Processor, StateMismatch, TaskId, Worker, WorkerOptions};
+use throughline_worker::{Effects, Input, InputRecord, Outputs, Processor, StateMismatch, TaskId, Worker, WorkerOptions};
 
 use crate::classify::{Reaction, classify};
 use crate::client::ClientOptions;
@@ -98,14 +98,14 @@ pub trait Observer<P>: Send {
     fn fault(&mut self, _reaction: Reaction) {}
     /// The producer was replaced.
     fn producer_recreated(&mut self) {}
-    /// Records produced.
-    fn produced(&mut self, _records: usize) {}
+    /// Outputs are handed to the producer.
+    fn produced(&mut self, _outputs: &Outputs) {}
     /// Lag of the owned partitions.
     fn lag(&mut self, _lag: &[Lag]) {}
     /// A restore moved on: read, total, and whether it is over.
     fn restore(&mut self, _records: u64, _total: u64, _took: Option<Duration>) {}
     /// Once a second: sizes.
-    fn tick(&mut self, _processor: &P) {}
+    fn tick(&mut self, _processor: &mut P) {}
 }
 
 /// How long the parts of a commit took.
@@ -381,7 +381,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             self.observer.lag(&lags);
             self.lags = lags;
         }
-        self.observer.tick(self.worker.processor());
+        self.observer.tick(self.worker.processor_mut());
         self.publish_status();
     }
 

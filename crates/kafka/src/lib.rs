@@ -11,6 +11,7 @@
 //! **Where to start.** [`driver::run`].
 
 pub mod admin;
+pub mod append;
 pub mod classify;
 pub mod client;
 mod context;
@@ -19,3 +20,4 @@ pub mod metrics;
 pub mod producer;
 mod restore;
 pub mod status;
+pub mod table;

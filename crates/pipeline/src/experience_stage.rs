@@ -12,7 +12,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use throughline_experience::Rules;
 use throughline_model::alert::{AlertSeverity, AlertState, AlertType, Transition, TransitionReason};
-use throughline_model::{FateCounts, IdHasher, NodeId, Now, Topic};
+use throughline_model::{FateCounts, IdHasher, NextOffset, NodeId, Now, Topic};
 use throughline_worker::{InputRecord, Outputs, ProcessContext, Processor, Stall, StateMismatch, TaskId};
 
 use crate::header::StateHeader;
@@ -78,6 +78,8 @@ pub struct ExperienceStage<T> {
     tasks: FxHashMap<TaskId, TaskHeader>,
     /// Single views that wait for their ten seconds: when, whose, where.
     pending: BTreeSet<(Now, NodeId, TaskId)>,
+    /// Positions of the open transaction.
+    positions: FxHashMap<TaskId, NextOffset>,
     counts: ExperienceCounts,
     committed: ExperienceCounts,
     scratch: Vec<u8>,
@@ -110,6 +112,7 @@ impl<T: Table> ExperienceStage<T> {
             overlay: Overlay::default(),
             tasks: FxHashMap::default(),
             pending: BTreeSet::new(),
+            positions: FxHashMap::default(),
             counts: ExperienceCounts::default(),
             committed: ExperienceCounts::default(),
             scratch: Vec::with_capacity(4_096),
@@ -175,6 +178,10 @@ impl<T: Table> Processor for ExperienceStage<T> {
         Ok(())
     }
 
+    fn restored(&mut self, task: TaskId, next: NextOffset) {
+        self.table.reflect(task.partition, next);
+    }
+
     fn process(
         &mut self,
         record: &InputRecord<'_>,
@@ -182,6 +189,7 @@ impl<T: Table> Processor for ExperienceStage<T> {
         outputs: &mut Outputs,
     ) -> Result<(), Stall> {
         self.frame(record, context, outputs);
+        self.positions.insert(record.task, record.offset.next());
         Ok(())
     }
 
@@ -224,11 +232,15 @@ impl<T: Table> Processor for ExperienceStage<T> {
                 *state = TaskHeader::Present;
             }
         }
+        for (task, next) in self.positions.drain() {
+            self.table.reflect(task.partition, next);
+        }
         self.committed.absorb(&mut self.counts);
     }
 
     fn abort(&mut self) {
         self.overlay.clear();
+        self.positions.clear();
         self.counts = ExperienceCounts::default();
         for state in self.tasks.values_mut() {
             if *state == TaskHeader::Written {

@@ -97,6 +97,11 @@ impl<S: SchemaSource> NormalizeStage<S> {
         }
     }
 
+    /// Uses another catalog from the next record on.
+    pub fn set_catalog(&mut self, catalog: Arc<Catalog>) {
+        self.catalog = catalog;
+    }
+
     /// Counts of committed transactions since they were last taken.
     pub fn take_counts(&mut self) -> impl Iterator<Item = (SourceKind, SourceCounts)> {
         std::mem::take(&mut self.committed).into_iter()

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use throughline_codec::wire::{put_uint, take_uint};
 use throughline_experience::{Customer, OpenAlert, Part};
-use throughline_model::{AlertId, EventTime, NodeId};
+use throughline_model::{AlertId, EventTime, NextOffset, NodeId};
 
 use crate::state;
 
@@ -20,6 +20,8 @@ pub trait Table {
     fn put(&self, node: NodeId, parts: Arc<[u8]>);
     /// Forgets a customer.
     fn remove(&self, node: &NodeId);
+    /// Everything before `next` of an inbox partition is in the table.
+    fn reflect(&self, partition: i32, next: NextOffset);
     /// Forgets the customers of a partition that is no longer owned.
     fn forget_partition(&self, partition: i32);
     /// The live alerts of a customer after a commit or a restore; one that is missing has ended.

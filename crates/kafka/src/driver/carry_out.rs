@@ -106,10 +106,9 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
     }
 
     fn try_send(&mut self) -> Result<Result<(), ProduceFault>, DriverError> {
-        let records = self.effects.outputs.records().len();
         let sent = self.producer.send(&self.effects.outputs);
+        self.observer.produced(&self.effects.outputs);
         self.effects.outputs.clear();
-        self.observer.produced(records);
         let code = match sent {
             Ok(()) => self.producer.take_failure(),
             Err(error) => Some(error.code),
