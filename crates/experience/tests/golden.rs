@@ -231,7 +231,7 @@ fn s2_11_the_worst_is_remembered_until_somebody_makes_amends() {
     story.play(touch(3, TouchpointType::RecoveryMade, 40.0));
     let recovered = worst(&story, 3_000.0);
     assert!(recovered.recovered);
-    near(recovered.magnitude, 1.6 * (-3_000.0f64 / 365.0).exp2(), 1e-6);
+    near(recovered.magnitude, 1.6 * libm::exp2(-3_000.0 / 365.0), 1e-6);
 }
 
 #[test]

@@ -91,12 +91,12 @@ pub(crate) fn evaluate(book: &mut Option<Box<AlertBook>>, evaluation: &Evaluatio
     if evaluation.corrects {
         run.correct(&found, removed);
     }
-    run.flush_updates();
     run.follow(&found);
     for cause in found.into_iter().flatten() {
         run.raise(cause);
     }
     run.raise_scores();
+    run.flush_updates();
     run.changed
 }
 
@@ -287,7 +287,6 @@ impl Run<'_, '_, '_, '_, '_> {
         record.resolve_pending = None;
         record.update_pending = true;
         self.changed = true;
-        self.flush_updates();
     }
 
     /// Why a new opening of this key is not published, if so.

@@ -31,7 +31,7 @@ pub fn id(number: u32) -> Hash128 {
 }
 
 /// One touchpoint to be.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Draft {
     pub header: Header<'static>,
     pub body: Body<'static>,
@@ -181,6 +181,11 @@ impl Story {
     /// Transitions of one type.
     pub fn of(&self, kind: AlertType) -> Vec<Transition> {
         self.alerts.iter().filter(|alert| alert.kind == kind).map(|alert| alert.transition).collect()
+    }
+
+    /// The published transitions of one type.
+    pub fn list(&self, kind: AlertType) -> Vec<&AlertTransition> {
+        self.alerts.iter().filter(|alert| alert.kind == kind).collect()
     }
 
     /// Relationship score now.
