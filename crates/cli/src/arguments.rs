@@ -188,7 +188,7 @@ pub enum TopicsAction {
     Apply(PlanArguments),
 }
 
-/// Flags of `topics plan` and `topics apply`.
+/// Flags of `topics` and `schemas`.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct PlanArguments {
     /// Also the topics of the sources, which others own in production
@@ -199,12 +199,12 @@ pub struct PlanArguments {
 /// What `schemas` does.
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub enum SchemasAction {
-    /// Prints what the registry lacks
-    Plan,
+    /// Prints the schemas of this version and how the registry stands to them
+    Plan(PlanArguments),
     /// Registers what the registry lacks
-    Apply,
-    /// Checks that every version can read the ones before it
-    Check,
+    Apply(PlanArguments),
+    /// Exits with 6 unless the registry has every schema of this version
+    Check(PlanArguments),
 }
 
 /// What `inspect` shows.

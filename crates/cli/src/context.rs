@@ -5,6 +5,8 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use throughline_config::model::Rules;
+use throughline_config::routing::Routing;
 use throughline_config::{Config, ConfigError, ConfigWarning, RawConfig, Surroundings, VARIABLE_PREFIX};
 
 use crate::arguments::GlobalArguments;
@@ -12,6 +14,18 @@ use crate::output::Output;
 
 /// The file that is read when none is named, if it is there.
 const USUAL_FILE: &str = "throughline.toml";
+
+/// The configuration and the files it names.
+#[derive(Debug)]
+pub struct Deployment {
+    /// What holds.
+    pub config: Config,
+    /// The model, with what the configuration changes.
+    pub rules: Rules,
+    /// Roles to targets.
+    #[expect(dead_code, reason = "only a running service routes")]
+    pub routing: Routing,
+}
 
 /// What every command is given.
 #[derive(Debug)]
@@ -51,18 +65,34 @@ impl Context {
     pub fn config(&self) -> Result<Config, Vec<ConfigError>> {
         let mut raw = RawConfig { file: None, variables: self.variables.clone(), flags: self.flags.clone() };
         if let Some(file) = &self.file {
-            let name = file.display().to_string();
-            let text = std::fs::read_to_string(file).map_err(|error| vec![ConfigError::unreadable(file, &error)])?;
-            raw.file = Some((name, text));
+            raw.file = Some(read_text(file)?);
         }
         let cores = std::thread::available_parallelism().ok().and_then(|cores| NonZeroU32::try_from(cores).ok());
         raw.resolve(&Surroundings::new(cores.unwrap_or(NonZeroU32::MIN)))
     }
 
+    /// The configuration with the model and routing files that it names, none of which is a secret.
+    ///
+    /// # Errors
+    /// Every mistake of the configuration, else every mistake of those files.
+    pub fn deployment(&self) -> Result<Deployment, Vec<ConfigError>> {
+        let mut config = self.config()?;
+        let model = config.model_file.clone().map(|file| read_text(&file)).transpose();
+        let rules = model.and_then(|model| config.rules(model.as_ref().map(|(file, text)| (&**file, &**text))));
+        let routing = match &config.routing_file {
+            None => Ok(Routing::default()),
+            Some(file) => read_text(file).and_then(|(file, text)| Routing::parse(&file, &text)),
+        };
+        match (rules, routing) {
+            (Ok(rules), Ok(routing)) => Ok(Deployment { config, rules, routing }),
+            (rules, routing) => Err(rules.err().into_iter().chain(routing.err()).flatten().collect()),
+        }
+    }
+
     /// The configuration for a command that needs it: mistakes and warnings go to stderr.
     pub fn config_or_talk(&self) -> Option<Config> {
-        match self.config() {
-            Ok(config) => {
+        match self.deployment() {
+            Ok(Deployment { config, .. }) => {
                 self.talk_warnings(&config.warnings);
                 Some(config)
             }
@@ -98,4 +128,10 @@ impl Context {
             }
         }
     }
+}
+
+/// Name and text of a file.
+fn read_text(file: &Path) -> Result<(String, String), Vec<ConfigError>> {
+    let text = std::fs::read_to_string(file).map_err(|error| vec![ConfigError::unreadable(file, &error)])?;
+    Ok((file.display().to_string(), text))
 }

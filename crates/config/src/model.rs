@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use throughline_experience::Rules;
+pub use throughline_experience::Rules;
 use throughline_experience::rules::AlertRule;
 use throughline_experience::span::Span;
 use throughline_model::alert::AlertType;

@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 use serde_json::json;
-use throughline_config::{Config, ConfigError, ConfigWarning};
+use throughline_config::{ConfigError, ConfigWarning};
 
 use crate::arguments::CheckArguments;
-use crate::context::Context;
+use crate::context::{Context, Deployment};
 use crate::exit::Exit;
 
 /// Runs the command.
@@ -16,8 +16,8 @@ pub fn run(arguments: &CheckArguments, context: &Context) -> Result<Exit> {
     if arguments.connect {
         return super::not_built("check --connect");
     }
-    match context.config() {
-        Ok(config) => valid(&config, arguments.strict, context),
+    match context.deployment() {
+        Ok(deployment) => valid(&deployment, arguments.strict, context),
         Err(errors) => {
             if context.output.json {
                 let errors: Vec<_> = errors.iter().map(ConfigError::to_json).collect();
@@ -30,11 +30,12 @@ pub fn run(arguments: &CheckArguments, context: &Context) -> Result<Exit> {
     }
 }
 
-fn valid(config: &Config, strict: bool, context: &Context) -> Result<Exit> {
+fn valid(deployment: &Deployment, strict: bool, context: &Context) -> Result<Exit> {
+    let (config, model) = (&deployment.config, deployment.rules.version());
     let set = config.settings.values().filter(|setting| setting.origin.is_set()).count();
     if context.output.json {
         let warnings: Vec<_> = config.warnings.iter().map(ConfigWarning::to_json).collect();
-        context.output.object(&json!({"valid": true, "errors": [], "warnings": warnings}))?;
+        context.output.object(&json!({"valid": true, "model": model, "errors": [], "warnings": warnings}))?;
     } else {
         context.talk_warnings(&config.warnings);
         let file = context.file().map_or_else(|| "no file".to_owned(), |file| file.display().to_string());
@@ -43,7 +44,10 @@ fn valid(config: &Config, strict: bool, context: &Context) -> Result<Exit> {
             1 => "1 warning".to_owned(),
             count => format!("{count} warnings"),
         };
-        context.output.line(format_args!("valid: {file}, {set} of {} keys set, {remarks}", config.settings.len()))?;
+        context.output.line(format_args!(
+            "valid: {file}, {set} of {} keys set, model {model}, {remarks}",
+            config.settings.len()
+        ))?;
     }
     Ok(if strict && !config.warnings.is_empty() { Exit::FoundProblems } else { Exit::Ok })
 }

@@ -42,9 +42,9 @@ pub fn run(command: &Command, context: &Context) -> Result<Exit> {
             TopicsAction::Apply(arguments) => topics::apply(arguments, context),
         },
         Command::Schemas { action } => match action {
-            SchemasAction::Plan => schemas::plan(context),
-            SchemasAction::Apply => schemas::apply(context),
-            SchemasAction::Check => schemas::check(context),
+            SchemasAction::Plan(arguments) => schemas::plan(arguments, context),
+            SchemasAction::Apply(arguments) => schemas::apply(arguments, context),
+            SchemasAction::Check(arguments) => schemas::check(arguments, context),
         },
         Command::Inspect { action } => match action {
             InspectAction::Customer { id, kind, purpose, url } => {
