@@ -3,6 +3,8 @@
 //! The samples lie beside the repository, at `../shared/data/formats` seen from the workspace root; where they are missing
 //! the test says so and passes.
 
+#![allow(clippy::disallowed_methods, clippy::print_stderr)] // The samples are files, and where they are missing a person is told.
+
 mod vendors_common;
 
 use std::path::PathBuf;

@@ -166,6 +166,12 @@ fn webhooks_of_other_resources_are_recognized_bare_and_by_topic() {
         &entries_as("shopify", SourceKind::Store, bare, topic("products/update")),
         &["withheld unmapped products/update"],
     );
+    let bridged = r#"{"version":"0","id":"e","detail-type":"shopifyWebhook","source":"aws.partner/shopify.com/1/s","time":"2024-05-01T10:00:00Z",
+        "detail":{"payload":{"id":9,"updated_at":"2024-05-03T12:00:00Z"},"metadata":{"X-Shopify-Topic":"orders/paid"}}}"#;
+    store(
+        bridged,
+        &["order.created web id=order/9/order.created at=Missing rev=1714737600000 visit!src:order:9 order_id=9"],
+    );
     store(r#"{"inventory_level":{"available":1}}"#, &["withheld filtered inventory_level"]);
     store(r#"{"draft_order":{"id":1}}"#, &["withheld filtered draft_order"]);
     store(r#"{"id":1,"token":"c","line_items":[{}],"note":null}"#, &["withheld filtered cart"]);

@@ -53,7 +53,9 @@ impl Format for ContactLens {
             || shape.has("ConversationCharacteristics")
             || shape.has("Participants") && shape.has("Transcript")
             || shape.has("JobStatus") && shape.has("LanguageCode")
-            || shape.has("ContactId") && (shape.has("Segments") || shape.has("LanguageCode"))
+            || shape.has("ContactId")
+                && !shape.has("InitiationTimestamp")
+                && (shape.has("Segments") || shape.has("LanguageCode"))
     }
 
     fn read<'a>(&self, payload: &Payload<'a>, sink: &mut dyn Entries<'a>) -> Result<(), Rejection> {

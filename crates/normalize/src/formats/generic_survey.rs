@@ -37,7 +37,9 @@ impl Format for SurveyResponse {
 
     fn matches(&self, shape: &Shape<'_>) -> bool {
         let any = |keys: &[&str]| keys.iter().any(|key| shape.has(key));
+        // Qualtrics writes `values` beside its `responseId`.
         !is_contract(shape)
+            && !shape.has("values")
             && (any(&["response_id", "responseId"]) && any(&["score", "answers", "instrument", "verbatim"])
                 || any(&["invitation_id", "invitationId"]) && any(&["expired_at", "expiredAt"]))
     }

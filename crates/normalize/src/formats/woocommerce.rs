@@ -81,10 +81,10 @@ impl Format for WooCommerce {
 
     fn read<'a>(&self, payload: &Payload<'a>, sink: &mut dyn Entries<'a>) -> Result<(), Rejection> {
         let record: Record<'a> = json::from_str(payload.text)?;
-        let Record { id, order, orders, order_refund, order_refunds, customer, customers, webhook, webhooks } = record;
-        if id.some().is_some() {
-            return read_bare(payload, sink);
+        if record.id.some().is_some() || record.action.some().is_some() {
+            return read_bare(payload, record, sink);
         }
+        let Record { order, orders, order_refund, order_refunds, customer, customers, webhook, webhooks, .. } = record;
         let mut found = false;
         for order in order.0.into_iter().chain(orders.into_iter().map(|Obj(order)| order)) {
             found = true;
@@ -103,15 +103,14 @@ impl Format for WooCommerce {
             sink.withheld(WithheldReason::Filtered, Cow::Borrowed("webhook"));
         }
         if !found {
-            read_bare(payload, sink)?;
+            sink.withheld(WithheldReason::Filtered, Cow::Borrowed("resource"));
         }
         Ok(())
     }
 }
 
 /// A resource without an envelope; what it is shows in the fields only it has.
-fn read_bare<'a>(payload: &Payload<'a>, sink: &mut dyn Entries<'a>) -> Result<(), Rejection> {
-    let bare: Bare<'a> = json::from_str(payload.text)?;
+fn read_bare<'a>(payload: &Payload<'a>, bare: Record<'a>, sink: &mut dyn Entries<'a>) -> Result<(), Rejection> {
     if let Some(action) = bare.action.some() {
         let Some(kind) = payload.names.kind_of(action) else {
             sink.withheld(WithheldReason::Unmapped, bare.action.take());
@@ -278,7 +277,7 @@ fn at(time: &ClaimedTime<'_>) -> Option<EventTime> {
     if let ClaimedTime::At(at) = time { Some(*at) } else { None }
 }
 
-/// The envelopes; a bare resource leaves all of them empty.
+/// The envelopes, which a bare resource leaves empty, and what it is told apart by.
 #[derive(Debug, Deserialize, Default)]
 #[serde(default)]
 struct Record<'a> {
@@ -298,12 +297,8 @@ struct Record<'a> {
     customers: Many<Obj<Customer<'a>>>,
     webhook: Maybe<IgnoredAny>,
     webhooks: Many<IgnoredAny>,
-}
 
-/// The members that tell bare resources apart.
-#[derive(Debug, Deserialize, Default)]
-#[serde(default)]
-struct Bare<'a> {
+    // The members that tell bare resources apart.
     #[serde(borrow)]
     action: Str<'a>,
     #[serde(borrow)]

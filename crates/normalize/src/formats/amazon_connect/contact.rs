@@ -229,6 +229,7 @@ impl<'a> Contact<'a> {
             }
             _ => {}
         }
+        draft.mention(IdentifierType::CustomerId, &self.customer_id, Trust::Authenticated, "customerId");
         attributes(&self.attributes, draft);
     }
 }

@@ -1,4 +1,4 @@
-//! Shopify webhooks and REST resources, bare or in their envelope.
+//! Shopify webhooks and REST resources, bare, in their envelope, or under `detail.payload` of EventBridge.
 //!
 //! | source | becomes | source id |
 //! |---|---|---|
@@ -155,6 +155,10 @@ impl Format for Shopify {
             let known = ENVELOPES.contains(envelope) || SILENT.contains(envelope);
             return known && !is_woocommerce(shape, envelope);
         }
+        if shape.has("detail") {
+            let partner = shape.string("source").is_some_and(|source| source.starts_with("aws.partner/shopify"));
+            return partner && shape.has_nested("detail", "payload");
+        }
         let global = shape.string("admin_graphql_api_id").is_some_and(|id| id.starts_with("gid://shopify/"));
         let any = |keys: &[&str]| keys.iter().any(|key| shape.has(key));
         let all = |keys: &[&str]| keys.iter().all(|key| shape.has(key));
@@ -174,8 +178,14 @@ impl Format for Shopify {
     }
 
     fn read<'a>(&self, payload: &Payload<'a>, sink: &mut dyn Entries<'a>) -> Result<(), Rejection> {
-        let record: Record<'a> = json::from_str(payload.text)?;
-        let topic = header_topic(payload);
+        let mut record: Record<'a> = json::from_str(payload.text)?;
+        let mut topic = header_topic(payload);
+        if let Some(detail) = record.detail.0.take() {
+            if let Cow::Borrowed(named) = detail.metadata.0.topic.take() {
+                topic = Some(named).filter(|named| !named.is_empty()).or(topic);
+            }
+            record = detail.payload.0.map(|inner| *inner).unwrap_or_default();
+        }
         let scope = Scope { payload };
         if record.id.some().is_none() && unwrap(&scope, &record, topic, sink) {
             return Ok(());

@@ -111,7 +111,9 @@ pub(super) struct Record<'a> {
     pub address: Present,
     pub topic: Present,
 
-    // Envelopes.
+    // Envelopes; the first is that of EventBridge.
+    #[serde(borrow)]
+    pub detail: Maybe<Detail<'a>>,
     #[serde(borrow)]
     pub order: Maybe<Box<Record<'a>>>,
     #[serde(borrow)]
@@ -132,6 +134,24 @@ pub(super) struct Record<'a> {
     pub checkouts: List<Record<'a>>,
     #[serde(borrow)]
     pub customers: List<Customer<'a>>,
+}
+
+/// What EventBridge wraps around a webhook.
+#[derive(Debug, Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Detail<'a> {
+    #[serde(borrow)]
+    pub payload: Maybe<Box<Record<'a>>>,
+    #[serde(borrow)]
+    pub metadata: Obj<Metadata<'a>>,
+}
+
+/// The headers of a webhook, as EventBridge carries them.
+#[derive(Debug, Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Metadata<'a> {
+    #[serde(borrow, rename = "X-Shopify-Topic")]
+    pub topic: Str<'a>,
 }
 
 #[derive(Debug, Deserialize, Default)]
