@@ -73,7 +73,7 @@ record! {
         pub conversation_id: &'a str,
         /// post
         pub post_id: &'a str,
-        /// post or message this one answers
+        /// post this one answers
         pub parent_id: &'a str,
         /// survey
         pub survey_id: &'a str,

@@ -139,18 +139,7 @@ pub(in super::super) fn customer() -> Vec<Sample> {
             touchpoint_id: COMPLAINT,
         }]
         .into(),
-        promises: vec![Promise {
-            promise_id: "0b6d9f3a8e2c47d5b10f6c1d3e8a7299",
-            kind: "trip_arrival",
-            key: "b-4",
-            state: "open",
-            made_by: "partner:red-line",
-            owner: "partner:red-line",
-            made_at: Some(event_time(7, 2)),
-            due_at: Some(event_time(9, 0)),
-            v: None,
-        }]
-        .into(),
+        promises: vec![arrival()].into(),
         memories: vec![Memory {
             scope: "brand",
             kind: "worst",
@@ -179,6 +168,20 @@ pub(in super::super) fn customer() -> Vec<Sample> {
         ..CustomerRecord::default()
     };
     vec![sample("customer", &customer)]
+}
+
+fn arrival() -> Promise<'static> {
+    Promise {
+        promise_id: "0b6d9f3a8e2c47d5b10f6c1d3e8a7299",
+        kind: "trip_arrival",
+        key: "b-4",
+        state: "open",
+        made_by: "partner:red-line",
+        owner: "partner:red-line",
+        made_at: Some(event_time(7, 2)),
+        due_at: Some(event_time(9, 0)),
+        v: None,
+    }
 }
 
 pub(in super::super) fn change() -> Vec<Sample> {
