@@ -288,6 +288,9 @@ impl<'de> Deserialize<'de> for Score {
             fn visit_str<E>(self, text: &str) -> Result<Score, E> {
                 Ok(Score { own: text.trim().parse().ok(), customer: None })
             }
+            fn visit_bool<E>(self, _: bool) -> Result<Score, E> {
+                Ok(Score::default())
+            }
             fn visit_unit<E>(self) -> Result<Score, E> {
                 Ok(Score::default())
             }

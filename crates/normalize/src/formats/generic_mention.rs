@@ -2,7 +2,7 @@
 //!
 //! | source | becomes | source id | time |
 //! |---|---|---|---|
-//! | `platform`, `post_id` with text or post time | `post.published` | `<platform>/<post>` | `posted_at` |
+//! | `platform`, `post_id` with text or post time | `post.published` | `<platform>/<post>` | `posted_at`, else `created_at` |
 //! | the same with `metric_at` | `post.counted` too | `<platform>/<post>/<metric time, ms>` | `metric_at` |
 //!
 //! | fact | from |
@@ -40,7 +40,8 @@ impl Format for Mention {
     }
 
     fn read<'a>(&self, payload: &Payload<'a>, sink: &mut dyn Entries<'a>) -> Result<(), Rejection> {
-        let post: Post<'a> = json::from_str(payload.text)?;
+        let mut post: Post<'a> = json::from_str(payload.text)?;
+        post.posted_at = post.posted_at.or(std::mem::take(&mut post.created_at));
         for (value, field) in [(&post.platform, "platform"), (&post.post_id, "post_id")] {
             if value.some().is_none() {
                 return Err(Rejection::field(RejectionReason::MissingField, field, "a post is named by both"));
@@ -116,8 +117,10 @@ struct Post<'a> {
     platform: Str<'a>,
     #[serde(borrow, alias = "postId")]
     post_id: Str<'a>,
-    #[serde(borrow, alias = "postedAt", alias = "published_at", alias = "created_at")]
+    #[serde(borrow, alias = "postedAt", alias = "published_at")]
     posted_at: Time<'a>,
+    #[serde(borrow, alias = "createdAt")]
+    created_at: Time<'a>,
     #[serde(borrow, alias = "updatedAt")]
     updated_at: Time<'a>,
     deleted: Flag,

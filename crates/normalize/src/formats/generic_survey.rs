@@ -199,7 +199,7 @@ struct Response<'a> {
     #[serde(borrow)]
     topics: Many<Str<'a>>,
     sentiment: Num,
-    #[serde(borrow, alias = "orderId", alias = "order")]
+    #[serde(borrow, alias = "orderId")]
     order_id: Str<'a>,
     #[serde(borrow)]
     journey: Str<'a>,
