@@ -103,9 +103,10 @@ pub struct MentionedRelation<'a> {
 }
 
 /// When it happened, as far as the source says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum ClaimedTime<'a> {
     /// Nothing said.
+    #[default]
     Missing,
     /// The source's own time.
     At(EventTime),

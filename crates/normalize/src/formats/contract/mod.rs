@@ -476,6 +476,3 @@ fn loyalty(loyalty: wire::Loyalty<'_>) -> Result<Option<Box<Loyalty<'_>>>, Rejec
         })
     }))
 }
-
-#[cfg(test)]
-mod tests;

@@ -238,6 +238,3 @@ fn attributes(traits: Traits<'_>) -> Vec<Attribute<'_>> {
         })
         .collect()
 }
-
-#[cfg(test)]
-mod tests;
