@@ -27,6 +27,7 @@ pub(crate) fn check_all(resolver: &mut Resolver, sources: &[SourceOptions]) {
     thresholds_leave_a_gap(resolver);
     outputs_are_not_sources(resolver, sources);
     something_is_read(resolver, sources);
+    markers_stay_few(resolver);
 }
 
 fn timeouts_hold_each_other(resolver: &mut Resolver) {
@@ -278,6 +279,28 @@ fn something_is_read(resolver: &mut Resolver, sources: &[SourceOptions]) {
         let origin = Origin::Derived { from: "the tables [sources.<name>]".to_owned() };
         let error = ConfigError::new("sources", origin, "no source is enabled");
         resolver.errors.push(error.with_help("enable one, or name your topics in one"));
+    }
+}
+
+/// Every commit writes a marker into each partition it touched; brokers feel them from here on.
+const MARKERS_A_SECOND: f64 = 20_000.0;
+
+/// Counts the markers of full load: each stage's workers commit once an interval, normalize touches every inbox partition
+/// with each worker, experience touches each of its partitions in every output and in the changelog.
+fn markers_stay_few(resolver: &mut Resolver) {
+    let partitions = f64::from(resolver.count("topics.partitions"));
+    let outputs = ["touchpoints", "scores", "customers", "alerts"];
+    let on = outputs.iter().filter(|output| resolver.text(&format!("outputs.{output}")) != "off").count();
+    let changelog_and_offsets = 2.0;
+    let experience = partitions * (on as f64 + changelog_and_offsets);
+    let normalize = f64::from(resolver.count("workers.normalize")) * (partitions + 1.0);
+    let rate = (experience + normalize) / resolver.duration("commit.interval").as_secs_f64();
+    if rate > MARKERS_A_SECOND {
+        let problem = format!(
+            "up to {rate:.0} transaction markers a second, above {MARKERS_A_SECOND}; a longer interval, fewer partitions or \
+             fewer outputs make fewer"
+        );
+        resolver.warn("commit.interval", problem);
     }
 }
 

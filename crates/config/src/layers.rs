@@ -172,6 +172,12 @@ impl Reader<'_> {
         let path: Vec<String> = name[VARIABLE_PREFIX.len()..].split("__").map(str::to_ascii_lowercase).collect();
         // A variable cannot spell a hyphen or a dot.
         let path = self.respell(path);
+        if matches!(place(&path), Place::Key(key) if key.path.ends_with(".*")) {
+            let key = KeyPath(path).to_string();
+            let error = ConfigError::new(key, origin, "a variable cannot spell the names of this table");
+            self.errors.push(error.with_help("set it in a file, or with --set"));
+            return;
+        }
         self.read_pair(path, text, origin);
     }
 

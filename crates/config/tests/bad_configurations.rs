@@ -28,7 +28,12 @@ fn check(file: &str, expected: Expect) {
 fn every_mistake_of_every_layer_is_reported_at_once() {
     check_layers(
         "tenant = \"acme\"\n\n[kafka]\nbroker = [\"a:9092\"]\n\n[commit]\ninterval = 100\nrecords = 0\n",
-        &[("THROUGHLINE__COMMIT__OVERLAY", "64"), ("THROUGHLINE__KAFKA__BROKRS", "a:1"), ("PATH", "/bin")],
+        &[
+            ("THROUGHLINE__COMMIT__OVERLAY", "64"),
+            ("THROUGHLINE__KAFKA__BROKRS", "a:1"),
+            ("THROUGHLINE__SOURCES__WEB__NAMES__PAID", "payment.completed"),
+            ("PATH", "/bin"),
+        ],
         &["log.level=verbose", "nonsense"],
         expect![[r#"
             error: `kafka.broker`: unknown key
@@ -59,6 +64,10 @@ fn every_mistake_of_every_layer_is_reported_at_once() {
             error: `kafka.brokrs`: unknown key
               --> environment variable THROUGHLINE__KAFKA__BROKRS
               = help: did you mean `kafka.brokers`?
+
+            error: `sources.web.names.paid`: a variable cannot spell the names of this table
+              --> environment variable THROUGHLINE__SOURCES__WEB__NAMES__PAID
+              = help: set it in a file, or with --set
 
             error: `log.level`: `verbose` is not a member
               --> flag --set log.level

@@ -75,3 +75,22 @@ fn a_hash_key_comes_from_a_file_or_a_variable() {
     let config = resolve("[identity]\nhash_key_file = \"/run/secrets/key\"", &[], &[]);
     assert!(matches!(config.identity.hash_key, HashKeySource::File(_)));
 }
+
+#[test]
+fn every_format_of_this_build_may_be_listed() {
+    let surroundings = Surroundings::new(NonZeroU32::MIN);
+    assert!(!surroundings.formats.is_empty());
+    for format in &surroundings.formats {
+        let raw = RawConfig { flags: vec![format!("sources.web.formats={format}")], ..RawConfig::default() };
+        let config = raw.resolve(&surroundings).unwrap_or_else(|errors| panic!("{errors:?}"));
+        let web = config.sources.iter().find(|source| source.name == "web").expect("web is on");
+        assert_eq!(web.formats, std::slice::from_ref(format));
+    }
+}
+
+#[test]
+fn many_transaction_markers_are_remarked() {
+    let warned = |file: &str| resolve(file, &[], &[]).warnings.iter().any(|warning| warning.key == "commit.interval");
+    assert!(!warned("[commit]\nprofile = \"low_latency\"\n"));
+    assert!(warned("[commit]\ninterval = \"10ms\"\n[topics]\npartitions = 128\n"));
+}
