@@ -168,6 +168,9 @@ pub(super) struct Driver<P, O> {
     last_second: Instant,
     lags: Vec<Lag>,
     last_fault: String,
+    /// Received time of the last record taken, by partition; the one being read now stands beside it.
+    received: BTreeMap<TaskId, i64>,
+    receiving: Option<(TaskId, i64)>,
 }
 
 /// Runs a worker until it is drained.
@@ -205,6 +208,8 @@ pub fn run<P: Processor, O: Observer<P>>(
         last_second: Instant::now(),
         lags: Vec::new(),
         last_fault: String::new(),
+        received: BTreeMap::new(),
+        receiving: None,
     };
     let result = driver.run();
     driver.publish_status();
@@ -256,7 +261,12 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
                     let Some(topic) = self.options.inputs.iter().position(|name| name == message.topic()) else {
                         continue;
                     };
-                    hand_over(&mut self.worker, &mut self.effects, &message, topic, at);
+                    let taken = hand_over(&mut self.worker, &mut self.effects, &message, topic, at);
+                    if let Some(before) = self.receiving.replace(taken)
+                        && before.0 != taken.0
+                    {
+                        self.received.insert(before.0, before.1);
+                    }
                 }
                 Some(Err(error)) => {
                     self.poll_failed(&error)?;
@@ -376,13 +386,29 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             return;
         }
         self.last_second = Instant::now();
-        let lags = self.consumer.context().take_lag();
+        let mut lags = self.consumer.context().take_lag();
         if !lags.is_empty() {
+            self.age(&mut lags);
             self.observer.lag(&lags);
             self.lags = lags;
         }
         self.observer.tick(self.worker.processor_mut());
         self.publish_status();
+    }
+
+    /// How old what is being read is, where something is left to read.
+    fn age(&mut self, lags: &mut [Lag]) {
+        if let Some((task, at)) = self.receiving {
+            self.received.insert(task, at);
+        }
+        let now = now().as_millis();
+        for lag in lags.iter_mut().filter(|lag| !lag.caught_up) {
+            let task = self.options.inputs.iter().position(|name| *name == lag.topic);
+            let received = task.and_then(|topic| {
+                self.received.get(&TaskId { topic: topic as u16, partition: lag.partition })
+            });
+            lag.seconds = received.map_or(0.0, |at| (now - at).max(0) as f64 / 1_000.0);
+        }
     }
 
     pub(super) fn publish_status(&self) {
@@ -436,7 +462,7 @@ fn hand_over<P: Processor>(
     message: &BorrowedMessage<'_>,
     topic: usize,
     at: Now,
-) {
+) -> (TaskId, i64) {
     let headers = message.headers();
     let borrowed = RdHeaders(headers);
     let record = InputRecord {
@@ -448,6 +474,7 @@ fn hand_over<P: Processor>(
         headers: &borrowed,
     };
     worker.handle(Input::Record(record), at, effects);
+    (record.task, record.received_at.as_millis())
 }
 
 struct RdHeaders<'m>(Option<&'m BorrowedHeaders>);

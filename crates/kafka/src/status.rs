@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 /// Lag of one input partition as the client's statistics tell it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Lag {
     /// Topic.
     pub topic: String,
@@ -13,6 +13,8 @@ pub struct Lag {
     pub partition: i32,
     /// Records between the position and the last stable offset.
     pub records: i64,
+    /// Age of the last record taken, in seconds; 0 when caught up.
+    pub seconds: f64,
     /// Whether the position has reached the last stable offset with an empty fetch queue. Offsets alone never show it
     /// behind transaction markers.
     pub caught_up: bool,
@@ -92,6 +94,7 @@ pub(crate) fn read_lag(statistics: &[u8]) -> Option<Vec<Lag>> {
                 topic: topic.clone(),
                 partition: partition.partition,
                 records: behind + partition.fetchq_cnt,
+                seconds: 0.0,
                 caught_up: behind == 0 && partition.fetchq_cnt == 0,
             });
         }

@@ -22,6 +22,8 @@ pub mod header;
 pub mod state;
 pub mod table;
 
+pub mod local;
+
 pub use experience_stage::{ExperienceCounts, ExperienceOptions, ExperienceStage};
 pub use header::StateHeader;
 pub use normalize_stage::{NormalizeStage, SourceCounts};

@@ -70,7 +70,7 @@ pub fn decode<'a>(node: NodeId, parts: impl IntoIterator<Item = (Part, &'a [u8])
 fn decode_part(customer: &mut Customer, part: Part, bytes: &[u8]) -> Result<(), WireError> {
     let mut kept = Vec::new();
     match part {
-        Part::Core => customer.core = core::decode(bytes, &mut kept)?,
+        Part::Core => core::decode(bytes, &mut customer.core, &mut kept)?,
         Part::Recent => customer.recent = recent::decode(bytes, &mut kept)?,
         Part::Open => kept.extend_from_slice(bytes),
         Part::Profile => customer.profile = profile::decode(bytes, &mut kept)?.map(Box::new),

@@ -1,3 +1,31 @@
-//! composition root: build, supervise, shut down
+//! Composition root: build, supervise, shut down.
+//!
+//! **What it does.** Turns a checked configuration into clients, stages, worker threads and the HTTP interface, watches
+//! them, and ends them in order. Reads what a configuration only names: secrets, key files, model files.
+//!
+//! **What it does not.** It decides nothing about customers and nothing about transactions.
+//!
+//! **Invariants.** A panic of a worker thread aborts the process: under exactly-once a crash is safe, limping on is not.
+//! Every ending has its exit code ([`error::ServiceError`]).
+//!
+//! **Where to start.** [`run::run`].
 
+pub mod audit;
+pub mod catalog;
+pub mod error;
+pub mod logs;
+pub mod observer;
+pub mod queries;
 pub mod registry;
+pub mod run;
+pub mod schemas;
+pub mod secrets;
+pub mod table;
+pub mod wiring;
+pub mod workers;
+
+pub use error::ServiceError;
+pub use run::{Instance, Stages, run};
+
+/// The pages of HTTP error codes, for `throughline explain`.
+pub use throughline_api::{ErrorCode, ExplainPage};

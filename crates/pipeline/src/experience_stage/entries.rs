@@ -123,21 +123,21 @@ impl<T: Table> ExperienceStage<T> {
         }
         let scope =
             Scope { rules: &self.options.rules, ids: &self.options.ids, now, rebuild: false };
+        // A touchpoint that changes consent itself is shown without what needs consent: the stricter reading.
+        let influence = touchpoint.body().consents.is_empty()
+            && touched.customer.allows(Purpose::Influence, touched.customer.as_of(), &self.options.rules);
         let mut emitting = Emitting {
             options: &self.options,
             deployment: &self.deployment,
             touchpoint,
+            influence,
             task,
             now,
             outputs,
             counts: &mut self.counts,
             alerts: 0,
         };
-        let mut held = Vec::new();
-        let fate = touched.customer.apply(touchpoint, &scope, &mut |emission| held.push(emission));
-        for emission in held {
-            emitting.emission(emission, &touched.customer);
-        }
+        let fate = touched.customer.apply(touchpoint, &scope, &mut |emission| emitting.emission(emission));
         if emitting.alerts > 0 {
             touched.alerts = Some(live_alerts(&self.deployment, &touched.customer));
         }
@@ -157,11 +157,12 @@ impl<T: Table> ExperienceStage<T> {
 
     /// A touchpoint without any identifier: valued and published, no customer, no state, no dedup.
     fn nameless(&mut self, touchpoint: &Touchpoint<'_>, now: Now, outputs: &mut Outputs) {
+        let valuation = valuation(touchpoint, &self.options.rules);
         let valued = ValuedTouchpoint {
             customer: None,
             as_of: touchpoint.header().occurred_at,
             retracted: false,
-            valuation: valuation(touchpoint, &self.options.rules),
+            valuation: &valuation,
             expected: None,
             disconfirmation: None,
         };
@@ -263,6 +264,7 @@ struct Emitting<'s, 't> {
     options: &'s ExperienceOptions,
     deployment: &'s Deployment,
     touchpoint: &'s Touchpoint<'t>,
+    influence: bool,
     task: TaskId,
     now: Now,
     outputs: &'s mut Outputs,
@@ -271,17 +273,16 @@ struct Emitting<'s, 't> {
 }
 
 impl Emitting<'_, '_> {
-    fn emission(&mut self, emission: Emission, customer: &Customer) {
+    fn emission(&mut self, emission: Emission<'_>) {
         match emission {
             Emission::Touchpoint(valued) => {
-                let rules = &self.options.rules;
-                let allows = |purpose| customer.allows(purpose, valued.as_of, rules);
+                let influence = self.influence;
                 write_touchpoint(
                     self.options,
                     self.deployment,
                     self.touchpoint,
                     &valued,
-                    &allows,
+                    &|purpose| purpose == Purpose::Influence && influence,
                     self.task.partition,
                     self.now,
                     self.outputs,
@@ -365,7 +366,7 @@ fn write_touchpoint(
     options: &ExperienceOptions,
     deployment: &Deployment,
     touchpoint: &Touchpoint<'_>,
-    valued: &ValuedTouchpoint,
+    valued: &ValuedTouchpoint<'_>,
     allows: &dyn Fn(Purpose) -> bool,
     partition: i32,
     now: Now,

@@ -16,7 +16,7 @@ use crate::records::{
 pub fn touchpoint(
     deployment: &Deployment,
     touchpoint: &Touchpoint<'_>,
-    valued: &ValuedTouchpoint,
+    valued: &ValuedTouchpoint<'_>,
     allows: &dyn Fn(Purpose) -> bool,
     now: Now,
     encoding: Encoding,

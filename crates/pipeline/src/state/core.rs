@@ -44,7 +44,7 @@ pub fn encode(core: &Core, out: &mut Vec<u8>) {
     w.opt_sint(FIRST_AT, core.first_at.map(|at| since(as_of, at)));
     w.uint_or_zero(SCORES_VERSION, core.published.scores_version);
     w.uint_or_zero(CUSTOMERS_VERSION, core.published.customers_version);
-    w.opt_sint(CUSTOMERS_AT, core.published.customers_at.map(Now::as_millis));
+    w.opt_sint(CUSTOMERS_AT, core.published.customers_at.map(|at| at.as_millis().wrapping_sub(as_of.as_millis())));
     for (field, horizon) in [(MOMENT, &sums.moment), (RELATIONSHIP, &sums.relationship), (LIFETIME, &sums.lifetime)] {
         if *horizon != Decayed::default() {
             packed(out, field, |out| put_decayed(out, horizon));
@@ -70,7 +70,10 @@ pub fn encode(core: &Core, out: &mut Vec<u8>) {
 /// A list as one packed field, left out if empty.
 fn each<T>(out: &mut Vec<u8>, field: u32, items: &[T], mut write: impl FnMut(&T, &mut Vec<u8>)) {
     if !items.is_empty() {
-        packed(out, field, |out| items.iter().for_each(|item| write(item, out)));
+        packed(out, field, |out| {
+            put_uint(out, items.len() as u64);
+            items.iter().for_each(|item| write(item, out));
+        });
     }
 }
 
@@ -130,8 +133,8 @@ fn encode_answer(answer: &LatestAnswer, as_of: EventTime, out: &mut Vec<u8>) {
     out.extend_from_slice(&answer.id.0);
 }
 
-pub fn decode(bytes: &[u8], kept: &mut Vec<u8>) -> Result<Core, WireError> {
-    let mut core = Core::default();
+/// Reads into an empty part: moving a part this large would cost more than reading it.
+pub fn decode(bytes: &[u8], core: &mut Core, kept: &mut Vec<u8>) -> Result<(), WireError> {
     let mut reader = Reader::new(bytes);
     while let Some((field, value)) = reader.next()? {
         let as_of = core.as_of;
@@ -144,20 +147,22 @@ pub fn decode(bytes: &[u8], kept: &mut Vec<u8>) -> Result<Core, WireError> {
             LIFETIME => core.sums.lifetime = whole(inside()?, Packed::decayed)?,
             LIFETIME_C => core.sums.lifetime_c = value.double(field)?,
             MIX => core.sums.mix = whole(inside()?, decode_mix)?,
-            CHANNELS => core.channels = Channels { rows: list(inside()?, |from| decode_channel(from, as_of))? },
-            REASONS => core.reasons.reasons = list(inside()?, |from| decode_reason(from, as_of))?,
+            CHANNELS => core.channels = Channels { rows: list(inside()?, 4, |from| decode_channel(from, as_of))? },
+            REASONS => core.reasons.reasons = list(inside()?, 20, |from| decode_reason(from, as_of))?,
             MEMORY => core.memories.scopes.push(whole(inside()?, |from| decode_memory(from, as_of))?),
-            SURVEYS => core.surveys.answers = list(inside()?, |from| decode_answer(from, as_of))?,
+            SURVEYS => core.surveys.answers = list(inside()?, 26, |from| decode_answer(from, as_of))?,
             VALENCED_AT => core.folded_valenced_at = Some(before(as_of, value.sint(field)?)),
             FIRST_AT => core.first_at = Some(before(as_of, value.sint(field)?)),
             SCORES_VERSION => core.published.scores_version = value.uint(field)?,
             SCORE => core.published.score = Some(whole(inside()?, decode_score)?),
             CUSTOMERS_VERSION => core.published.customers_version = value.uint(field)?,
-            CUSTOMERS_AT => core.published.customers_at = Some(Now::from_millis(value.sint(field)?)),
+            CUSTOMERS_AT => {
+                core.published.customers_at = Some(Now::from_millis(value.sint(field)?.wrapping_add(as_of.as_millis())))
+            }
             _ => kept.extend_from_slice(reader.last_raw()),
         }
     }
-    Ok(core)
+    Ok(())
 }
 
 /// One packed value that fills its field.
@@ -169,19 +174,18 @@ pub fn whole<'a, T>(
     packed.end().map(|()| value)
 }
 
-/// Packed values until the field ends.
+/// A list that fills its field: count, then as many values of at least `size` bytes.
 pub fn list<'a, T>(
     mut packed: Packed<'a>,
+    size: usize,
     mut read: impl FnMut(&mut Packed<'a>) -> Result<T, WireError>,
 ) -> Result<Vec<T>, WireError> {
-    let mut values = Vec::new();
-    while !packed.is_done() {
-        if values.is_empty() {
-            values.reserve_exact(1);
-        }
+    let count = packed.count(size)?;
+    let mut values = Vec::with_capacity(count);
+    for _ in 0..count {
         values.push(read(&mut packed)?);
     }
-    Ok(values)
+    packed.end().map(|()| values)
 }
 
 fn narrow<T: TryFrom<u64>>(value: u64, field: u32) -> Result<T, WireError> {

@@ -1,6 +1,6 @@
 //! Packed values: a fixed sequence without tags, inside one tagged field.
 
-use throughline_codec::wire::{WireError, put_uint, take_uint, unzigzag, zigzag};
+use throughline_codec::wire::{WireError, put_uint, unzigzag, zigzag};
 use throughline_experience::decay::Decayed;
 use throughline_model::{EventTime, Hash128};
 
@@ -20,8 +20,11 @@ pub fn packed(out: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec<u8>)) {
     let end = out.len();
     put_uint(out, length as u64);
     let prefix = out.len() - end;
-    out[at + 1..].rotate_right(prefix);
-    out.remove(at);
+    let mut bytes = [0; 10];
+    bytes[..prefix].copy_from_slice(&out[end..]);
+    out.truncate(end + prefix - 1);
+    out.copy_within(at + 1..end, at + prefix);
+    out[at..at + prefix].copy_from_slice(&bytes[..prefix]);
 }
 
 /// Appends text with its length.
@@ -75,9 +78,10 @@ impl<'a> Packed<'a> {
         Self { bytes, field }
     }
 
-    /// Whether everything was read.
-    pub const fn is_done(&self) -> bool {
-        self.bytes.is_empty()
+    /// How many values follow at most, given that each has at least `size` bytes.
+    pub fn count(&mut self, size: usize) -> Result<usize, WireError> {
+        let count: usize = self.narrow()?;
+        if count > self.bytes.len() / size { Err(WireError::Torn) } else { Ok(count) }
     }
 
     /// What to say about an impossible value.
@@ -86,8 +90,17 @@ impl<'a> Packed<'a> {
     }
 
     /// An unsigned integer.
+    #[inline]
     pub fn uint(&mut self) -> Result<u64, WireError> {
-        take_uint(&mut self.bytes).ok_or(WireError::Torn)
+        let mut value = 0;
+        for (at, &byte) in self.bytes.iter().enumerate().take(10) {
+            value |= u64::from(byte & 0x7f) << (7 * at);
+            if byte < 0x80 {
+                self.bytes = &self.bytes[at + 1..];
+                return Ok(value);
+            }
+        }
+        Err(WireError::Torn)
     }
 
     /// An unsigned integer of a narrower type.
@@ -153,6 +166,6 @@ impl<'a> Packed<'a> {
 
     /// Ends reading: nothing may be left.
     pub fn end(self) -> Result<(), WireError> {
-        if self.is_done() { Ok(()) } else { Err(self.impossible()) }
+        if self.bytes.is_empty() { Ok(()) } else { Err(self.impossible()) }
     }
 }

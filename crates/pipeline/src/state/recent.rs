@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 use throughline_codec::wire::{Reader, WireError, Writer, put_uint};
-use throughline_experience::recent::{Entry, RecentList};
+use throughline_experience::recent::{Entry, RecentList, WHOLE_MIX};
 use throughline_experience::valuation::TouchpointWeight;
 use throughline_model::touchpoint::Revision;
 use throughline_model::{Channel, EvidenceKind, ReceivedAt, TouchpointType, Verb};
 
-use super::core::list;
 use super::packed::{Packed, before, packed, put_double, put_sint, since};
 
 const NEWEST_AT: u32 = 1;
@@ -22,8 +21,13 @@ const RECOVERY: u8 = 1 << 5;
 const ANSWERS: u8 = 1 << 6;
 const UPDATED: u8 = 1 << 7;
 // Second: kinds of the evidence mix in four bits, then these.
+const KINDS: u8 = 0b1111;
 const STORE: u8 = 1 << 4;
 const PARTNER: u8 = 1 << 5;
+const WORST: u8 = 1 << 6;
+
+/// Bytes that every entry has at least: id, flags, type, channel, mapping, two times.
+const ENTRY_SIZE: usize = 23;
 
 type Owners<'a> = SmallVec<[&'a Arc<str>; 8]>;
 
@@ -39,6 +43,7 @@ pub fn encode(recent: &RecentList, out: &mut Vec<u8>) {
         }
     }
     packed(out, ENTRIES, |out| {
+        put_uint(out, recent.entries.len() as u64);
         for entry in &recent.entries {
             encode_entry(entry, newest, &owners, out);
         }
@@ -63,19 +68,24 @@ fn encode_entry(entry: &Entry, newest: ReceivedAt, owners: &Owners<'_>, out: &mu
     let mut more = entry.mix.iter().enumerate().fold(0, |mask, (kind, &q)| mask | u8::from(q > 0) << kind);
     more |= if entry.store.is_some() { STORE } else { 0 };
     more |= if entry.partner.is_some() { PARTNER } else { 0 };
+    more |= if entry.worst_units != entry.v_units { WORST } else { 0 };
     out.extend_from_slice(&entry.id.0);
     out.extend_from_slice(&[flags, more, entry.kind.code(), entry.channel.code()]);
     put_uint(out, u64::from(revision.mapping));
-    put_sint(out, newest.as_millis().wrapping_sub(entry.received_at.as_millis()));
+    put_uint(out, newest.as_millis().wrapping_sub(entry.received_at.as_millis()) as u64);
     put_sint(out, since(entry.received_at.as_event_time(), entry.occurred_at));
     if revision.updated_at != 0 {
         put_sint(out, revision.updated_at.wrapping_sub(entry.occurred_at.as_millis()));
     }
-    if more & 0b1111 != 0 {
+    if more & KINDS != 0 {
         put_sint(out, i64::from(entry.v_units));
-        put_sint(out, i64::from(entry.worst_units) - i64::from(entry.v_units));
+        if more & WORST != 0 {
+            put_sint(out, i64::from(entry.worst_units));
+        }
         put_uint(out, u64::from(entry.w_units));
-        entry.mix.iter().filter(|&&q| q > 0).for_each(|&q| put_uint(out, u64::from(q)));
+        if (more & KINDS).count_ones() > 1 {
+            entry.mix.iter().filter(|&&q| q > 0).for_each(|&q| put_uint(out, u64::from(q)));
+        }
     }
     for owner in [&entry.store, &entry.partner].into_iter().flatten() {
         let at = index_of(owners, owner).expect("every owner was written before the entries");
@@ -100,8 +110,13 @@ pub fn decode(bytes: &[u8], kept: &mut Vec<u8>) -> Result<RecentList, WireError>
             NEWEST_AT => newest = ReceivedAt::from_millis(value.sint(field)?),
             OWNER => owners.push(value.text(field)?.into()),
             ENTRIES => {
-                recent.entries =
-                    list(Packed::new(value.bytes(field)?, field), |from| decode_entry(from, newest, &owners))?;
+                let mut from = Packed::new(value.bytes(field)?, field);
+                let count = from.count(ENTRY_SIZE)?;
+                recent.entries.reserve_exact(count);
+                for _ in 0..count {
+                    decode_entry(&mut from, newest, &owners, &mut recent.entries)?;
+                }
+                from.end()?;
             }
             _ => kept.extend_from_slice(reader.last_raw()),
         }
@@ -109,21 +124,28 @@ pub fn decode(bytes: &[u8], kept: &mut Vec<u8>) -> Result<RecentList, WireError>
     Ok(recent)
 }
 
-fn decode_entry(from: &mut Packed<'_>, newest: ReceivedAt, owners: &[Arc<str>]) -> Result<Entry, WireError> {
+/// Reads one entry straight into the list: moving it there would cost as much as reading it.
+fn decode_entry(
+    from: &mut Packed<'_>,
+    newest: ReceivedAt,
+    owners: &[Arc<str>],
+    entries: &mut Vec<Entry>,
+) -> Result<(), WireError> {
     let id = from.id()?;
     let [flags, more, kind, channel] = from.array()?;
     let mapping = from.narrow()?;
-    let received_at = ReceivedAt::from_millis(newest.as_millis().wrapping_sub(from.sint()?));
+    let received_at = ReceivedAt::from_millis(newest.as_millis().wrapping_sub(from.uint()? as i64));
     let occurred_at = before(received_at.as_event_time(), from.sint()?);
     let updated_at = if flags & UPDATED != 0 { from.sint()?.wrapping_add(occurred_at.as_millis()) } else { 0 };
     let (mut v_units, mut worst_units, mut w_units, mut mix) = (0i16, 0i16, 0u16, [0u16; 4]);
-    if more & 0b1111 != 0 {
+    if more & KINDS != 0 {
         v_units = from.narrow_sint()?;
-        worst_units = i16::try_from(from.sint()?.saturating_add(i64::from(v_units))).map_err(|_| from.impossible())?;
+        worst_units = if more & WORST != 0 { from.narrow_sint()? } else { v_units };
         w_units = from.narrow()?;
+        let single = (more & KINDS).count_ones() == 1;
         for (kind, q) in mix.iter_mut().enumerate() {
             if more & (1 << kind) != 0 {
-                *q = from.narrow()?;
+                *q = if single { WHOLE_MIX } else { from.narrow()? };
             }
         }
     }
@@ -135,31 +157,33 @@ fn decode_entry(from: &mut Packed<'_>, newest: ReceivedAt, owners: &[Arc<str>]) 
         owners.get(at).cloned().map(Some).ok_or(from.impossible())
     };
     let (store, partner) = (owner(STORE)?, owner(PARTNER)?);
-    Ok(Entry {
+    let verb = Verb::from_code(u64::from(flags & 0b11)).ok_or(from.impossible())?;
+    let weight = TouchpointWeight::from_code(u64::from(flags >> 2 & 0b11)).ok_or(from.impossible())?;
+    let kind = TouchpointType::from_code(u64::from(kind)).ok_or(from.impossible())?;
+    let channel = Channel::from_code(u64::from(channel)).ok_or(from.impossible())?;
+    let answers = if flags & ANSWERS != 0 { decode_answers(from)? } else { SmallVec::new() };
+    entries.push(Entry {
         id,
-        revision: Revision {
-            updated_at,
-            mapping,
-            verb: Verb::from_code(u64::from(flags & 0b11)).ok_or(from.impossible())?,
-        },
+        revision: Revision { updated_at, mapping, verb },
         occurred_at,
         received_at,
         v_units,
         worst_units,
         w_units,
         mix,
-        kind: TouchpointType::from_code(u64::from(kind)).ok_or(from.impossible())?,
-        channel: Channel::from_code(u64::from(channel)).ok_or(from.impossible())?,
-        weight: TouchpointWeight::from_code(u64::from(flags >> 2 & 0b11)).ok_or(from.impossible())?,
+        kind,
+        channel,
+        weight,
         contact: flags & CONTACT != 0,
         recovery: flags & RECOVERY != 0,
         store,
         partner,
-        answers: if flags & ANSWERS != 0 { decode_answers(from)? } else { SmallVec::new() },
-    })
+        answers,
+    });
+    Ok(())
 }
 
 fn decode_answers(from: &mut Packed<'_>) -> Result<SmallVec<[(EvidenceKind, f64); 1]>, WireError> {
-    let count = from.uint()?;
+    let count = from.count(9)?;
     (0..count).map(|_| Ok((from.member(EvidenceKind::from_code)?, from.double()?))).collect()
 }

@@ -1,0 +1,238 @@
+//! What drivers report, as metrics.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use throughline_kafka::classify::Reaction;
+use throughline_kafka::driver::{CommitTimes, Observer};
+use throughline_kafka::metrics::{
+    AgeOrigin, Ages, CommitPhase, RebalanceKind, SourceRecordCounts, StageMetrics, TopicLabel, TransactionOutcome,
+};
+use throughline_kafka::status::Lag;
+use throughline_model::{FateCounts, Partition, RejectionReason, SourceKind, Stage, Topic, WithheldReason};
+use throughline_normalize::SchemaSource;
+use throughline_pipeline::{ExperienceStage, NormalizeStage};
+use throughline_worker::Outputs;
+
+use crate::catalog::CatalogCell;
+use crate::table::{SharedTable, Views};
+
+/// The clock of the edge, milliseconds since 1970.
+#[must_use]
+pub fn now_millis() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// What both stages report alike.
+pub struct Common {
+    metrics: StageMetrics,
+    /// Input topics and what they are, for labels.
+    inputs: Vec<(String, TopicLabel)>,
+    produced: BTreeMap<Topic, u64>,
+    assigned: usize,
+}
+
+impl Common {
+    /// Reports to `metrics`.
+    #[must_use]
+    pub const fn new(metrics: StageMetrics, inputs: Vec<(String, TopicLabel)>) -> Self {
+        Self { metrics, inputs, produced: BTreeMap::new(), assigned: 0 }
+    }
+
+    fn committed(&mut self, records: u64, took: CommitTimes) {
+        self.metrics.transaction(TransactionOutcome::Committed);
+        self.metrics.set_stalled(false);
+        self.metrics.batch(records, 0.0);
+        self.metrics.commit_phase(CommitPhase::Drain, took.drain.as_secs_f64());
+        self.metrics.commit_phase(CommitPhase::Offsets, took.offsets.as_secs_f64());
+        self.metrics.commit_phase(CommitPhase::Commit, took.commit.as_secs_f64());
+        for (topic, records) in std::mem::take(&mut self.produced) {
+            self.metrics.produced(TopicLabel::Owned(topic), records);
+        }
+    }
+
+    fn ended_otherwise(&mut self, outcome: &str) {
+        self.produced.clear();
+        let outcome = match outcome {
+            "fenced" => TransactionOutcome::Fenced,
+            "indeterminate" => TransactionOutcome::Indeterminate,
+            _ => TransactionOutcome::Aborted,
+        };
+        self.metrics.transaction(outcome);
+    }
+
+    fn rebalanced(&mut self, kind: &str, partitions: usize) {
+        let kind = match kind {
+            "assigned" => {
+                self.assigned += partitions;
+                RebalanceKind::Assigned
+            }
+            "revoked" => {
+                self.assigned = self.assigned.saturating_sub(partitions);
+                RebalanceKind::Revoked
+            }
+            "lost" => {
+                self.assigned = self.assigned.saturating_sub(partitions);
+                RebalanceKind::Lost
+            }
+            _ => {
+                self.assigned = 0;
+                return;
+            }
+        };
+        self.metrics.rebalance(kind, self.assigned);
+    }
+
+    fn fault(&mut self, reaction: Reaction) {
+        self.metrics.fault(reaction.into());
+        if reaction == Reaction::Retry {
+            self.metrics.set_stalled(true);
+        }
+    }
+
+    fn produced(&mut self, outputs: &Outputs) {
+        for record in outputs.records() {
+            *self.produced.entry(record.target.topic).or_insert(0) += 1;
+        }
+    }
+
+    fn lag(&self, lags: &[Lag]) {
+        for lag in lags {
+            if let Some((_, label)) = self.inputs.iter().find(|(name, _)| *name == lag.topic) {
+                let records = u64::try_from(lag.records).unwrap_or(0);
+                self.metrics.set_lag(*label, Partition(lag.partition), records, lag.seconds);
+            }
+        }
+    }
+
+    fn restore(&self, records: u64, total: u64, took: Option<Duration>) {
+        match took {
+            Some(took) => self.metrics.restored(Partition(0), records, took.as_secs_f64()),
+            None => self.metrics.set_restore_remaining(Partition(0), total.saturating_sub(records)),
+        }
+    }
+}
+
+/// Forwards what is alike.
+macro_rules! common {
+    () => {
+        fn ended_otherwise(&mut self, outcome: &'static str) {
+            self.common.ended_otherwise(outcome);
+        }
+
+        fn rebalanced(&mut self, kind: &'static str, partitions: usize) {
+            self.common.rebalanced(kind, partitions);
+        }
+
+        fn fault(&mut self, reaction: Reaction) {
+            self.common.fault(reaction);
+        }
+
+        fn producer_recreated(&mut self) {
+            self.common.metrics.producer_recreated();
+        }
+
+        fn produced(&mut self, outputs: &Outputs) {
+            self.common.produced(outputs);
+        }
+
+        fn lag(&mut self, lag: &[Lag]) {
+            self.common.lag(lag);
+        }
+
+        fn restore(&mut self, records: u64, total: u64, took: Option<Duration>) {
+            self.common.restore(records, total, took);
+        }
+    };
+}
+
+/// Reports of a normalize worker.
+pub struct NormalizeObserver {
+    /// What is alike.
+    pub common: Common,
+    /// The catalog that the worker uses from its next transaction on.
+    pub catalog: Arc<CatalogCell>,
+}
+
+impl<S: SchemaSource> Observer<NormalizeStage<S>> for NormalizeObserver {
+    common!();
+
+    fn committed(&mut self, processor: &mut NormalizeStage<S>, records: u64, took: CommitTimes) {
+        self.common.committed(records, took);
+        let metrics = &self.common.metrics;
+        for (source, counts) in processor.take_counts() {
+            metrics.consumed(TopicLabel::Source(source), counts.records);
+            let expanded = SourceRecordCounts { expanded: counts.expanded, ..SourceRecordCounts::default() };
+            metrics.all().source_records(source, &expanded);
+            metrics.all().touchpoints(Stage::Normalize, Some(source), &counts.touchpoints);
+            metrics.all().text_unscored(source, counts.text_unscored);
+            metrics
+                .all()
+                .unmapped(source, counts.touchpoints.withheld[usize::from(WithheldReason::Unmapped.code())]);
+            dead_letters(metrics, Stage::Normalize, Some(source), &counts.touchpoints);
+        }
+        processor.set_catalog(self.catalog.latest());
+    }
+
+    fn tick(&mut self, processor: &mut NormalizeStage<S>) {
+        processor.set_catalog(self.catalog.latest());
+    }
+}
+
+/// Reports of an experience worker.
+pub struct ExperienceObserver {
+    /// What is alike.
+    pub common: Common,
+    /// The shared views, for sizes.
+    pub views: Arc<Views>,
+    /// Event times of the last transaction.
+    pub occurred: Ages,
+    /// Received times of the last transaction.
+    pub received: Ages,
+}
+
+impl Observer<ExperienceStage<SharedTable>> for ExperienceObserver {
+    common!();
+
+    fn committed(&mut self, processor: &mut ExperienceStage<SharedTable>, records: u64, took: CommitTimes) {
+        self.common.committed(records, took);
+        let counts = processor.take_counts();
+        let metrics = &self.common.metrics;
+        metrics.consumed(TopicLabel::Owned(Topic::ExperienceInbox), records);
+        metrics.all().touchpoints(Stage::Experience, None, &counts.touchpoints);
+        dead_letters(metrics, Stage::Experience, None, &counts.touchpoints);
+        for (occurred, received) in counts.ages {
+            self.occurred.add(occurred);
+            self.received.add(received);
+        }
+        let now = now_millis();
+        metrics.ages(AgeOrigin::EventTime, &mut self.occurred, now);
+        metrics.ages(AgeOrigin::ReceivedTime, &mut self.received, now);
+        for (kind, severity, state, transition) in counts.transitions {
+            metrics.all().alert_transition(kind, severity, state, transition);
+        }
+        for (kind, reason) in counts.suppressed {
+            metrics.all().alert_suppressed(kind, reason);
+        }
+        for (kind, after) in counts.detected {
+            metrics.all().alert_detected(kind, after as f64 / 1_000.0);
+        }
+    }
+
+    fn tick(&mut self, processor: &mut ExperienceStage<SharedTable>) {
+        let metrics = &mut self.common.metrics;
+        metrics.all().set_state(Stage::Experience, self.views.customers.len() as u64, self.views.customers.bytes());
+        metrics.all().set_alerts_open(&self.views.alerts.counts());
+        metrics.set_uncommitted_bytes(throughline_worker::Processor::uncommitted_bytes(processor));
+    }
+}
+
+fn dead_letters(metrics: &StageMetrics, stage: Stage, source: Option<SourceKind>, counts: &FateCounts) {
+    for (reason, count) in RejectionReason::ALL.iter().zip(counts.rejected) {
+        if count > 0 {
+            metrics.all().dead_letters(stage, source, *reason, count);
+        }
+    }
+}

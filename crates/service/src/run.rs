@@ -1,0 +1,305 @@
+//! The service: started, supervised, ended.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use throughline_api::{ApiOptions, Role, Server, Token};
+use throughline_config::{Config, HttpOptions, SecretSource};
+use throughline_experience::Rules;
+use throughline_kafka::admin::Admin;
+use throughline_kafka::append::Appender;
+use throughline_kafka::metrics::WorkerMetrics;
+use throughline_model::{Stage, Topic};
+use throughline_pipeline::publish::Deployment;
+
+use crate::audit::KafkaAudit;
+use crate::error::ServiceError;
+use crate::queries::{About, Committed};
+use crate::schemas::Schemas;
+use crate::secrets::secret;
+use crate::table::Views;
+use crate::workers::{Ended, Parts, Worker, catalog_topics, start};
+use crate::{catalog, wiring};
+
+/// Which stages a process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stages {
+    /// Normalize.
+    pub normalize: bool,
+    /// Experience.
+    pub experience: bool,
+}
+
+impl Stages {
+    /// Both.
+    pub const ALL: Self = Self { normalize: true, experience: true };
+}
+
+/// A started service.
+pub struct Instance {
+    workers: Vec<Worker>,
+    ended: mpsc::Receiver<Ended>,
+    server: Option<Server>,
+    stop_followers: Arc<AtomicBool>,
+    shutdown: Duration,
+    /// Committed state, for whoever shares the process (the demo).
+    pub committed: Arc<Committed>,
+    /// Where HTTP is served.
+    pub address: Option<SocketAddr>,
+}
+
+impl Instance {
+    /// Starts everything. `registry` gets the metrics.
+    ///
+    /// # Errors
+    /// If something that the service needs is not there.
+    pub async fn start(config: &Config, rules: Rules, stages: Stages) -> Result<Self, ServiceError> {
+        let client = wiring::client(&config.kafka)?;
+        let ids = wiring::ids(config)?;
+        let admin_client = client.clone();
+        let wanted = needed_topics(config, stages);
+        tokio::task::spawn_blocking(move || check_topics(&admin_client, &wanted))
+            .await
+            .map_err(|error| ServiceError::Unexpected(error.to_string()))??;
+        let prepared = config.clone();
+        let schemas = tokio::task::spawn_blocking(move || Schemas::prepare(&prepared))
+            .await
+            .map_err(|error| ServiceError::Unexpected(error.to_string()))??;
+        let stop_followers = Arc::new(AtomicBool::new(false));
+        let (follow_client, follow_topics, follow_stop) =
+            (client.clone(), catalog_topics(config), Arc::clone(&stop_followers));
+        let catalog =
+            tokio::task::spawn_blocking(move || catalog::follow(&follow_client, &follow_topics, &follow_stop))
+                .await
+                .map_err(|error| ServiceError::Unexpected(error.to_string()))??;
+        let registry = prometheus::Registry::new();
+        let metrics =
+            WorkerMetrics::new(&registry).map_err(|error| ServiceError::Unexpected(error.to_string()))?;
+        let rules = Arc::new(rules);
+        metrics.set_build(env!("CARGO_PKG_VERSION"), &rules.version());
+        let views = Views::new(config.topics.partitions.get());
+        let parts = Parts {
+            config,
+            rules: Arc::clone(&rules),
+            ids: ids.clone(),
+            schemas,
+            views: Arc::clone(&views),
+            catalog,
+            sources: wiring::sources(config)?,
+            client: client.clone(),
+            metrics,
+        };
+        let (report, ended) = mpsc::channel();
+        let mut workers = Vec::new();
+        if stages.experience {
+            workers.extend(start(&parts, Stage::Experience, &report)?);
+        }
+        if stages.normalize {
+            workers.extend(start(&parts, Stage::Normalize, &report)?);
+        }
+        let committed = Arc::new(Committed {
+            views,
+            deployment: Deployment {
+                tenant: config.tenant.clone(),
+                model_version: rules.version(),
+                mixed: false,
+                staff: wiring::experience_options(config, &rules, &ids, &parts.schemas).switches.staff,
+                ids: ids.clone(),
+            },
+            rules,
+            ids,
+            single_view: config.outputs.customers,
+            workers: workers.iter().map(|worker| (worker.number, Arc::clone(&worker.control))).collect(),
+            about: About {
+                application: config.application.clone(),
+                instance: config.instance.id.clone(),
+                started_at: throughline_api::rfc3339(crate::observer::now_millis()),
+                calling_code: config.sources.first().map(|source| source.calling_code.clone()).unwrap_or_default(),
+            },
+        });
+        let server = match &config.http {
+            Some(http) => Some(serve(config, http, &client, &committed, registry).await?),
+            None => None,
+        };
+        let address = server.as_ref().map(Server::local_addr);
+        Ok(Self {
+            workers,
+            ended,
+            server,
+            stop_followers,
+            shutdown: config.transaction.shutdown,
+            committed,
+            address,
+        })
+    }
+
+    /// The first worker that ended by itself, if one did: its reason.
+    ///
+    /// # Errors
+    /// Its fault.
+    pub fn poll_ended(&self) -> Result<(), ServiceError> {
+        match self.ended.try_recv() {
+            Ok((name, Err(error))) => {
+                tracing::error!(worker = name, %error, "worker stopped");
+                Err(error.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Drains: transactions commit, clients close. Gives up after the configured budget.
+    ///
+    /// # Errors
+    /// If a worker did not end in time, or ended with a fault.
+    pub async fn stop(self) -> Result<(), ServiceError> {
+        tracing::info!("draining");
+        self.stop_followers.store(true, Ordering::Release);
+        for worker in &self.workers {
+            worker.control.drain();
+        }
+        let deadline = Instant::now() + self.shutdown;
+        let mut running = self.workers.len();
+        let mut fault = None;
+        while running > 0 {
+            match self.ended.try_recv() {
+                Ok((name, result)) => {
+                    running -= 1;
+                    if let Err(error) = result {
+                        tracing::error!(worker = name, %error, "worker stopped");
+                        fault = fault.or(Some(error));
+                    }
+                }
+                Err(mpsc::TryRecvError::Empty) if Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                Err(_) => break,
+            }
+        }
+        if let Some(server) = self.server {
+            server.shutdown().await;
+        }
+        if running > 0 {
+            // Nothing is lost: what is open times out or is fenced, and is read again.
+            return Err(ServiceError::Unexpected(format!("{running} workers did not drain in time")));
+        }
+        for worker in self.workers {
+            worker.join();
+        }
+        tracing::info!("stopped");
+        fault.map_or(Ok(()), |error| Err(error.into()))
+    }
+}
+
+async fn serve(
+    config: &Config,
+    http: &HttpOptions,
+    client: &throughline_kafka::client::ClientOptions,
+    committed: &Arc<Committed>,
+    registry: prometheus::Registry,
+) -> Result<Server, ServiceError> {
+    let listen = match http.address {
+        Some(address) => address,
+        None => tokio::net::lookup_host(&http.listen)
+            .await
+            .ok()
+            .and_then(|mut found| found.next())
+            .ok_or_else(|| ServiceError::Configuration(format!("http.listen: {} is no address", http.listen)))?,
+    };
+    let options = ApiOptions {
+        listen,
+        tokens: tokens(http)?,
+        instance: config.instance.id.clone(),
+        ..ApiOptions::default()
+    };
+    let appender = Appender::new(client, "throughline-audit", &wiring::topic(config, Topic::Audit))
+        .map_err(|error| ServiceError::Unexpected(error.to_string()))?;
+    Server::start(
+        options,
+        Arc::clone(committed) as Arc<dyn throughline_api::Queries>,
+        Arc::new(KafkaAudit::new(appender)),
+        Arc::clone(committed) as Arc<dyn throughline_api::Health>,
+        registry,
+    )
+    .await
+    .map_err(|error| ServiceError::Configuration(error.to_string()))
+}
+
+fn tokens(http: &HttpOptions) -> Result<Vec<Token>, ServiceError> {
+    let mut tokens = Vec::new();
+    let roles: [(&str, Role, &Option<SecretSource>); 3] = [
+        ("metrics", Role::Metrics, &http.metrics_token),
+        ("read", Role::Read, &http.read_token),
+        ("operate", Role::Operate, &http.operate_token),
+    ];
+    for (actor, role, source) in roles {
+        if let Some(source) = source {
+            let token = Token::new(actor, role, &secret(source)?).ok_or_else(|| {
+                ServiceError::Configuration(format!("http.{actor}_token must have {} bytes or more", Token::SECRET_BYTES_MIN))
+            })?;
+            tokens.push(token);
+        }
+    }
+    Ok(tokens)
+}
+
+fn needed_topics(config: &Config, stages: Stages) -> Vec<String> {
+    let mut topics: Vec<String> =
+        throughline_config::topics::plan(config).into_iter().map(|topic| topic.name).collect();
+    if stages.normalize {
+        let sources = config.sources.iter().filter(|source| source.kind != throughline_model::SourceKind::Catalog);
+        topics.extend(sources.flat_map(|source| source.topics.iter().cloned()));
+    }
+    topics
+}
+
+fn check_topics(
+    client: &throughline_kafka::client::ClientOptions,
+    wanted: &[String],
+) -> Result<(), ServiceError> {
+    let admin = Admin::new(client, Duration::from_secs(15))
+        .map_err(|error| ServiceError::Unexpected(error.to_string()))?;
+    let existing = admin.partitions().map_err(|error| ServiceError::Unreachable(error.to_string()))?;
+    let missing: Vec<&str> =
+        wanted.iter().filter(|topic| !existing.contains_key(*topic)).map(String::as_str).collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(ServiceError::Mismatch(format!(
+            "topics are missing: {}; create them with: throughline topics apply",
+            missing.join(", ")
+        )))
+    }
+}
+
+/// Runs until a signal: the first drains, a second ends at once.
+///
+/// # Errors
+/// If the service could not start or go on.
+pub async fn run(config: &Config, rules: Rules, stages: Stages) -> Result<(), ServiceError> {
+    let instance = Instance::start(config, rules, stages).await?;
+    if let Some(address) = instance.address {
+        tracing::info!(%address, "serving");
+    }
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .map_err(|error| ServiceError::Unexpected(error.to_string()))?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = tokio::signal::ctrl_c() => break,
+            () = tokio::time::sleep(Duration::from_millis(200)) => instance.poll_ended()?,
+        }
+    }
+    let second = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    };
+    tokio::select! {
+        stopped = instance.stop() => stopped,
+        () = second => Err(ServiceError::Unexpected("ended at once by a second signal".to_owned())),
+    }
+}
