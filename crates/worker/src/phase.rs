@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use throughline_model::Now;
 
+use crate::effect::CommitOffset;
 use crate::input::TaskId;
 
 /// A transaction that is open or being ended.
@@ -15,13 +16,33 @@ pub struct Txn {
     pub records: u64,
     /// Partitions whose position it moves, or that it fired something for.
     pub tasks: BTreeSet<TaskId>,
+    /// Records in it that were in a refused transaction before.
+    pub suspects: u64,
+    /// Partition that waits once this transaction was dropped: even the rejection of its record was refused.
+    pub refused: Option<TaskId>,
 }
 
-/// What happens after a transaction has ended.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Afterwards {
-    /// Partitions to give back.
-    pub unassign: Vec<TaskId>,
+impl Txn {
+    pub(crate) const fn new(began_at: Now) -> Self {
+        Self { began_at, records: 0, tasks: BTreeSet::new(), suspects: 0, refused: None }
+    }
+
+    pub(crate) fn count(&mut self, task: TaskId, suspect: bool) {
+        self.records += 1;
+        self.suspects += u64::from(suspect);
+        self.tasks.insert(task);
+    }
+}
+
+/// A transaction whose outcome is being read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The transaction.
+    pub txn: Txn,
+    /// What it sent, or would have sent, for the partition that is read.
+    pub offset: CommitOffset,
+    /// Whether a commit was tried whose answer is missing. Otherwise it can only have been aborted.
+    pub may_have_committed: bool,
 }
 
 /// Where a worker stands. A transaction exists only inside the phases that have one.
@@ -37,6 +58,8 @@ pub struct Afterwards {
 ///    ├── committed ───────────────────────────────────────────────────────┘   │
 ///    ├── read: this transaction committed, or the one before ─────────────────┤
 ///    └── fenced, or nobody can say: everything dropped, Rejoin ───────────────┘
+///
+///   Stopped: from Idle on a drain, and from every end of a transaction while draining.
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Phase {
@@ -49,7 +72,7 @@ pub enum Phase {
     /// The abort was asked for.
     Aborting(Txn),
     /// The outcome is being read.
-    Unknown(Txn),
+    Unknown(Asked),
     /// Nothing more happens.
     Stopped,
 }

@@ -1,6 +1,6 @@
 //! The seam between moving records exactly once and what a record means.
 
-use throughline_model::Now;
+use throughline_model::{NextOffset, Now};
 
 use crate::input::{InputRecord, TaskId};
 use crate::outputs::Outputs;
@@ -39,6 +39,9 @@ pub trait Processor {
     /// # Errors
     /// If the record was written by a deployment that this one must not continue.
     fn restore(&mut self, task: TaskId, key: &[u8], value: Option<&[u8]>) -> Result<(), StateMismatch>;
+
+    /// The state of a partition is complete as of this position.
+    fn restored(&mut self, _task: TaskId, _next: NextOffset) {}
 
     /// Applies a record to the overlay and writes what can be written at once.
     ///

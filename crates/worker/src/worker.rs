@@ -1,12 +1,13 @@
 //! The worker: one consumer's partitions, one producer's transactions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use throughline_model::{NextOffset, Now};
+use throughline_model::{NextOffset, Now, RecordOffset};
 
+use crate::bisection::Bisection;
 use crate::effect::{CommitOffset, Effect, Effects, StopReason};
 use crate::input::{Assignment, CommitOutcome, Input, InputRecord, ProduceFault, TaskId};
-use crate::phase::{Phase, Txn};
+use crate::phase::{Asked, Phase, Txn};
 use crate::processor::{ProcessContext, Processor};
 
 /// Limits of a transaction.
@@ -26,6 +27,9 @@ impl Default for WorkerOptions {
     }
 }
 
+/// How long a transaction without records waits after one like it was dropped, in milliseconds.
+const TIMERS_RETRY: u64 = 1_000;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Task {
     /// Position inside the open transaction.
@@ -36,17 +40,12 @@ struct Task {
     txn_seq: u64,
     /// State is being read back.
     restoring: bool,
-}
-
-/// Search for the one record whose outputs are refused: half as many records until one is left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Bisection {
-    /// Records allowed in the next transaction.
-    records_max: u64,
-    /// Records that must commit before the search is over.
-    remaining: u64,
-    /// The next record is known to be the one.
-    reject: bool,
+    /// Already somebody else's: what its committed offset says is no longer about us.
+    lost: bool,
+    /// First record in the open transaction.
+    first: Option<RecordOffset>,
+    /// First record to come again after going back; a later one would mean that one was skipped (XO-2).
+    again: Option<RecordOffset>,
 }
 
 /// Decides what one consumer and one transactional producer do.
@@ -56,7 +55,9 @@ pub struct Worker<P> {
     processor: P,
     tasks: BTreeMap<TaskId, Task>,
     phase: Phase,
-    bisection: Option<Bisection>,
+    bisection: Bisection,
+    /// When a transaction without records was last dropped.
+    timers_dropped_at: Option<Now>,
     /// Partitions to give back once the transaction has ended.
     leaving: Vec<TaskId>,
     draining: bool,
@@ -70,7 +71,8 @@ impl<P: Processor> Worker<P> {
             processor,
             tasks: BTreeMap::new(),
             phase: Phase::Idle,
-            bisection: None,
+            bisection: Bisection::default(),
+            timers_dropped_at: None,
             leaving: Vec::new(),
             draining: false,
         }
@@ -106,13 +108,13 @@ impl<P: Processor> Worker<P> {
             Input::Revoked(tasks) => self.revoked(tasks, now, effects),
             Input::Lost(tasks) => self.lost(tasks, effects),
             Input::Unstalled(task) => {
-                if self.tasks.contains_key(&task) {
+                if self.tasks.get(&task).is_some_and(|task| !task.restoring) {
                     effects.push(Effect::Resume(task));
                 }
             }
             Input::ProduceFailed(fault) => self.produce_failed(fault, effects),
             Input::Ended(outcome) => self.ended(outcome, now, effects),
-            Input::Aborted => self.aborted(effects),
+            Input::Aborted => self.aborted(now, effects),
             Input::AbortFailed => self.abort_failed(effects),
             Input::OutcomeRead(txn_seq) => self.outcome_read(txn_seq, now, effects),
             Input::Drain => {
@@ -131,6 +133,9 @@ impl<P: Processor> Worker<P> {
                 committed: assignment.next,
                 txn_seq: assignment.txn_seq,
                 restoring,
+                lost: false,
+                first: None,
+                again: None,
             };
             let before = self.tasks.insert(assignment.task, task);
             assert!(before.is_none(), "a partition was assigned twice: {:?}", assignment.task);
@@ -143,33 +148,35 @@ impl<P: Processor> Worker<P> {
     }
 
     fn restored(&mut self, id: TaskId, effects: &mut Effects) {
-        // A partition may have been revoked while its changelog was read.
-        if let Some(task) = self.tasks.get_mut(&id) {
+        // A partition may have been revoked while its changelog was read, and one that stalls stays paused.
+        if let Some(task) = self.tasks.get_mut(&id).filter(|task| task.restoring) {
             task.restoring = false;
+            self.processor.restored(id, task.next);
             effects.push(Effect::Resume(id));
         }
     }
 
     fn record(&mut self, record: &InputRecord<'_>, now: Now, effects: &mut Effects) {
-        if matches!(self.phase, Phase::Idle) {
-            effects.push(Effect::Begin);
-            self.phase = Phase::Open(Txn { began_at: now, records: 0, tasks: BTreeSet::new() });
-        }
-        let Phase::Open(txn) = &mut self.phase else {
-            unreachable!("records are only read while no transaction is being ended")
-        };
+        assert!(
+            matches!(self.phase, Phase::Idle | Phase::Open(_)),
+            "records are only read while no transaction is being ended"
+        );
         // A record fetched before its partition was given back belongs to the next owner.
         let Some(task) = self.tasks.get_mut(&record.task) else { return };
         assert!(!task.restoring, "a record of a partition under restore: {:?}", record.task);
         assert!(record.offset.0 >= task.next.0, "offset went backwards in {:?}", record.task);
-        let reject = self.bisection.is_some_and(|bisection| bisection.reject);
+        assert!(task.again.is_none_or(|again| record.offset <= again), "records were skipped in {:?}", record.task);
+        let reject = self.bisection.is_condemned(record.task, record.offset);
         match self.processor.process(record, ProcessContext { now, reject }, &mut effects.outputs) {
             Ok(()) => {
                 task.next = record.offset.next();
-                txn.records += 1;
-                txn.tasks.insert(record.task);
+                task.first.get_or_insert(record.offset);
+                task.again = None;
+                let suspect = self.bisection.is_suspect(record.task, record.offset);
+                self.opened(now, effects).count(record.task, suspect);
             }
             Err(_stall) => {
+                task.again = Some(record.offset);
                 effects.push(Effect::Pause(record.task));
                 effects.push(Effect::Seek(vec![(record.task, NextOffset(record.offset.0))]));
                 effects.push(Effect::Stalled(record.task));
@@ -177,15 +184,23 @@ impl<P: Processor> Worker<P> {
         }
     }
 
-    fn records_max(&self) -> u64 {
-        self.bisection.map_or(self.options.records_max, |bisection| bisection.records_max)
+    /// The open transaction; begun if there is none.
+    fn opened(&mut self, now: Now, effects: &mut Effects) -> &mut Txn {
+        if matches!(self.phase, Phase::Idle) {
+            effects.push(Effect::Begin);
+            self.phase = Phase::Open(Txn::new(now));
+        }
+        match &mut self.phase {
+            Phase::Open(txn) => txn,
+            phase => unreachable!("a transaction is only begun where none is: {phase:?}"),
+        }
     }
 
-    /// Whether the driver should stop handing over records and tick.
+    /// Whether the driver must stop handing over records and tick.
     pub fn is_full(&self) -> bool {
         match &self.phase {
             Phase::Open(txn) => {
-                txn.records >= self.records_max()
+                txn.records >= self.bisection.records_max(self.options.records_max)
                     || self.processor.uncommitted_bytes() >= self.options.uncommitted_bytes_max
             }
             _ => false,
@@ -193,54 +208,41 @@ impl<P: Processor> Worker<P> {
     }
 
     fn tick(&mut self, now: Now, effects: &mut Effects) {
-        if matches!(self.phase, Phase::Idle)
-            && let Some((due, task)) = self.processor.next_due()
-            && due <= now
-            && self.tasks.get(&task).is_some_and(|task| !task.restoring)
-        {
-            effects.push(Effect::Begin);
-            self.phase = Phase::Open(Txn { began_at: now, records: 0, tasks: BTreeSet::from([task]) });
-            self.end(now, effects);
-            return;
-        }
-        let due = match &self.phase {
+        match &self.phase {
             Phase::Open(txn) => {
-                self.draining
-                    || !self.leaving.is_empty()
-                    || now.as_millis() - txn.began_at.as_millis() >= self.options.commit_interval
-                    || self.is_full()
+                let age = now.as_millis() - txn.began_at.as_millis();
+                // A clock that was set back must not keep a transaction open until it has caught up.
+                let due = age >= self.options.commit_interval || age < 0;
+                if due || self.draining || self.is_full() {
+                    self.end(now, effects);
+                }
             }
-            Phase::Idle if self.draining => {
-                self.phase = Phase::Stopped;
-                effects.push(Effect::Stop(StopReason::Drained));
-                false
+            Phase::Idle => {
+                if let Some(task) = self.timers_due(now) {
+                    self.opened(now, effects).tasks.insert(task);
+                    self.end(now, effects);
+                } else if self.draining {
+                    self.stop(effects);
+                }
             }
-            _ => false,
-        };
-        if due {
-            self.end(now, effects);
+            Phase::Committing(_) | Phase::Aborting(_) | Phase::Unknown(_) | Phase::Stopped => {}
         }
+    }
+
+    /// An owned, restored partition on which something falls due without a record.
+    fn timers_due(&self, now: Now) -> Option<TaskId> {
+        let (due, task) = self.processor.next_due()?;
+        let waits = self.timers_dropped_at.is_some_and(|at| now.as_millis().abs_diff(at.as_millis()) < TIMERS_RETRY);
+        let owned = self.tasks.get(&task).is_some_and(|task| !task.restoring);
+        (due <= now && owned && !waits).then_some(task)
     }
 
     /// Asks for the end of the open transaction.
     fn end(&mut self, now: Now, effects: &mut Effects) {
-        let Phase::Open(mut txn) = std::mem::replace(&mut self.phase, Phase::Idle) else {
+        let Phase::Open(txn) = std::mem::replace(&mut self.phase, Phase::Idle) else {
             unreachable!("only an open transaction is ended")
         };
-        if txn.tasks.is_empty() {
-            // Only records of others, or a stalled one, were seen: nothing happened, but a transaction was begun. It must
-            // still name an owned partition, or its outcome could never be read.
-            match self.tasks.iter().find(|(_, task)| !task.restoring) {
-                Some((task, _)) => {
-                    txn.tasks.insert(*task);
-                }
-                None => {
-                    effects.push(Effect::Abort);
-                    self.phase = Phase::Aborting(txn);
-                    return;
-                }
-            }
-        }
+        assert!(!txn.tasks.is_empty(), "a transaction names an owned partition, or its outcome could not be read");
         self.processor.finish(now, &mut effects.outputs);
         let offsets = txn
             .tasks
@@ -255,18 +257,18 @@ impl<P: Processor> Worker<P> {
     }
 
     fn ended(&mut self, outcome: CommitOutcome, now: Now, effects: &mut Effects) {
-        let Phase::Committing(txn) = std::mem::replace(&mut self.phase, Phase::Idle) else {
+        let Phase::Committing(mut txn) = std::mem::replace(&mut self.phase, Phase::Idle) else {
             unreachable!("an end was reported that nobody asked for")
         };
         match outcome {
             CommitOutcome::Committed => self.committed(&txn, now, effects),
             CommitOutcome::Abortable(fault) => {
-                self.note_fault(fault, &txn);
+                self.note_fault(fault, &mut txn);
                 effects.push(Effect::Abort);
                 self.phase = Phase::Aborting(txn);
             }
             CommitOutcome::Fenced => self.drop_everything(effects),
-            CommitOutcome::Indeterminate => self.ask(txn, effects),
+            CommitOutcome::Indeterminate => self.ask(txn, true, effects),
         }
     }
 
@@ -275,33 +277,41 @@ impl<P: Processor> Worker<P> {
             if let Some(task) = self.tasks.get_mut(id) {
                 task.committed = task.next;
                 task.txn_seq += 1;
+                task.first = None;
+                self.bisection.committed(*id, task.committed);
             }
         }
+        self.bisection.passed(txn.suspects);
+        self.timers_dropped_at = None;
         self.processor.commit(now);
-        if let Some(bisection) = &mut self.bisection {
-            bisection.reject = false;
-            bisection.remaining = bisection.remaining.saturating_sub(txn.records.max(1));
-            if bisection.remaining == 0 {
-                self.bisection = None;
-            }
-        }
         effects.push(Effect::Published { records: txn.records });
         self.settled(effects);
     }
 
     /// The transaction is dropped: state and positions are those of the last commit.
-    fn dropped(&mut self, txn: &Txn, effects: &mut Effects) {
+    fn dropped(&mut self, txn: &Txn, now: Now, effects: &mut Effects) {
         self.processor.abort();
         effects.outputs.clear();
         let mut seeks = Vec::new();
         for id in &txn.tasks {
             if let Some(task) = self.tasks.get_mut(id) {
                 task.next = task.committed;
-                seeks.push((*id, task.committed));
+                task.again = task.first.take().or(task.again);
+                // Whoever takes a leaving partition over begins at the committed position.
+                if !self.leaving.contains(id) {
+                    seeks.push((*id, task.committed));
+                }
             }
+        }
+        if txn.records == 0 {
+            self.timers_dropped_at = Some(now);
         }
         if !seeks.is_empty() {
             effects.push(Effect::Seek(seeks));
+        }
+        if let Some(task) = txn.refused.filter(|task| !self.leaving.contains(task)) {
+            effects.push(Effect::Pause(task));
+            effects.push(Effect::Stalled(task));
         }
         self.settled(effects);
     }
@@ -309,12 +319,15 @@ impl<P: Processor> Worker<P> {
     /// No transaction any more: what waited for its end happens now.
     fn settled(&mut self, effects: &mut Effects) {
         self.phase = Phase::Idle;
-        let leaving = std::mem::take(&mut self.leaving);
-        self.release(leaving, effects);
+        self.release_leaving(effects);
         if self.draining {
-            self.phase = Phase::Stopped;
-            effects.push(Effect::Stop(StopReason::Drained));
+            self.stop(effects);
         }
+    }
+
+    fn stop(&mut self, effects: &mut Effects) {
+        self.phase = Phase::Stopped;
+        effects.push(Effect::Stop(StopReason::Drained));
     }
 
     fn release(&mut self, leaving: Vec<TaskId>, effects: &mut Effects) {
@@ -324,95 +337,117 @@ impl<P: Processor> Worker<P> {
         for task in &leaving {
             if self.tasks.remove(task).is_some() {
                 self.processor.revoke(*task);
+                self.bisection.released(*task);
             }
         }
         effects.push(Effect::Unassign(leaving));
     }
 
     fn revoked(&mut self, tasks: &[TaskId], now: Now, effects: &mut Effects) {
-        self.leaving.extend_from_slice(tasks);
+        self.leave(tasks);
         match &self.phase {
             Phase::Open(_) => self.end(now, effects),
-            Phase::Idle | Phase::Stopped => {
-                let leaving = std::mem::take(&mut self.leaving);
-                self.release(leaving, effects);
-            }
+            Phase::Idle | Phase::Stopped => self.release_leaving(effects),
             // Released when the transaction has ended.
             Phase::Committing(_) | Phase::Aborting(_) | Phase::Unknown(_) => {}
         }
     }
 
     fn lost(&mut self, tasks: &[TaskId], effects: &mut Effects) {
-        self.leaving.extend_from_slice(tasks);
-        match std::mem::replace(&mut self.phase, Phase::Idle) {
-            Phase::Open(txn) => {
-                effects.push(Effect::Abort);
-                self.phase = Phase::Aborting(txn);
+        self.leave(tasks);
+        for task in tasks {
+            if let Some(task) = self.tasks.get_mut(task) {
+                task.lost = true;
             }
-            Phase::Idle => {
-                let leaving = std::mem::take(&mut self.leaving);
-                self.release(leaving, effects);
-            }
-            phase => self.phase = phase,
         }
+        match &self.phase {
+            Phase::Open(_) => self.abort(effects),
+            Phase::Idle | Phase::Stopped => self.release_leaving(effects),
+            // The commit that was asked for comes out as it does; its outcome is not read from a lost partition.
+            Phase::Committing(_) | Phase::Aborting(_) | Phase::Unknown(_) => {}
+        }
+    }
+
+    fn leave(&mut self, tasks: &[TaskId]) {
+        for task in tasks {
+            if !self.leaving.contains(task) {
+                self.leaving.push(*task);
+            }
+        }
+    }
+
+    fn release_leaving(&mut self, effects: &mut Effects) {
+        let leaving = std::mem::take(&mut self.leaving);
+        self.release(leaving, effects);
+    }
+
+    /// Asks for the abort of the open transaction.
+    fn abort(&mut self, effects: &mut Effects) {
+        let Phase::Open(txn) = std::mem::replace(&mut self.phase, Phase::Idle) else {
+            unreachable!("only an open transaction is aborted before its end was asked for")
+        };
+        effects.push(Effect::Abort);
+        self.phase = Phase::Aborting(txn);
     }
 
     fn produce_failed(&mut self, fault: ProduceFault, effects: &mut Effects) {
-        if let Phase::Open(txn) = std::mem::replace(&mut self.phase, Phase::Idle) {
-            self.note_fault(fault, &txn);
-            effects.push(Effect::Abort);
-            self.phase = Phase::Aborting(txn);
-        } else {
+        let Phase::Open(mut txn) = std::mem::replace(&mut self.phase, Phase::Idle) else {
             unreachable!("an output can only fail inside a transaction")
-        }
+        };
+        self.note_fault(fault, &mut txn);
+        effects.push(Effect::Abort);
+        self.phase = Phase::Aborting(txn);
     }
 
     /// Only an error that a record can cause narrows the batch; the network is not the record's fault.
-    fn note_fault(&mut self, fault: ProduceFault, txn: &Txn) {
+    fn note_fault(&mut self, fault: ProduceFault, txn: &mut Txn) {
         if fault != ProduceFault::Content {
             return;
         }
-        let records = txn.records.max(1);
-        let remaining = self.bisection.map_or(records, |bisection| bisection.remaining.max(records));
-        self.bisection = Some(Bisection { records_max: (records / 2).max(1), remaining, reject: records == 1 });
+        let reached = txn.tasks.iter().filter_map(|id| self.tasks.get(id).map(|task| (*id, task.next)));
+        txn.refused = self.bisection.refused(txn.records, reached);
     }
 
-    fn aborted(&mut self, effects: &mut Effects) {
+    fn aborted(&mut self, now: Now, effects: &mut Effects) {
         let Phase::Aborting(txn) = std::mem::replace(&mut self.phase, Phase::Idle) else {
             unreachable!("an abort was reported that nobody asked for")
         };
-        self.dropped(&txn, effects);
+        self.dropped(&txn, now, effects);
     }
 
     fn abort_failed(&mut self, effects: &mut Effects) {
         let Phase::Aborting(txn) = std::mem::replace(&mut self.phase, Phase::Idle) else {
             unreachable!("an abort was reported that nobody asked for")
         };
-        // The new producer's registration aborts the old transaction, or shows that it committed.
-        self.ask(txn, effects);
+        // The new producer's registration aborts the old transaction. It cannot have committed: an abort is only asked
+        // for before a commit was tried, or after the broker said that it must be aborted.
+        self.ask(txn, false, effects);
     }
 
-    fn ask(&mut self, txn: Txn, effects: &mut Effects) {
+    fn ask(&mut self, txn: Txn, may_have_committed: bool, effects: &mut Effects) {
         let asked = txn.tasks.iter().find_map(|id| {
-            self.tasks.get(id).map(|task| CommitOffset { task: *id, next: task.next, txn_seq: task.txn_seq + 1 })
+            let task = self.tasks.get(id).filter(|task| !task.lost)?;
+            Some(CommitOffset { task: *id, next: task.next, txn_seq: task.txn_seq + 1 })
         });
         match asked {
             Some(offset) => {
                 effects.push(Effect::ResolveOutcome(offset));
-                self.phase = Phase::Unknown(txn);
+                self.phase = Phase::Unknown(Asked { txn, offset, may_have_committed });
             }
             None => self.drop_everything(effects),
         }
     }
 
     fn outcome_read(&mut self, read: Option<u64>, now: Now, effects: &mut Effects) {
-        let Phase::Unknown(txn) = std::mem::replace(&mut self.phase, Phase::Idle) else {
+        let Phase::Unknown(asked) = std::mem::replace(&mut self.phase, Phase::Idle) else {
             unreachable!("an outcome was reported that nobody asked for")
         };
-        let before = txn.tasks.iter().find_map(|id| self.tasks.get(id)).map(|task| task.txn_seq);
-        match (read, before) {
-            (Some(read), Some(before)) if read == before + 1 => self.committed(&txn, now, effects),
-            (Some(read), Some(before)) if read == before => self.dropped(&txn, effects),
+        let sent = asked.offset.txn_seq;
+        // A partition that was lost meanwhile carries the numbers of its next owner.
+        let owned = self.tasks.get(&asked.offset.task).is_some_and(|task| !task.lost);
+        match read.filter(|_| owned) {
+            Some(read) if read == sent && asked.may_have_committed => self.committed(&asked.txn, now, effects),
+            Some(read) if read + 1 == sent => self.dropped(&asked.txn, now, effects),
             // Somebody else moved the partition, or nobody can say: what is held here proves nothing.
             _ => self.drop_everything(effects),
         }
@@ -422,14 +457,16 @@ impl<P: Processor> Worker<P> {
         self.processor.abort();
         effects.outputs.clear();
         self.leaving.clear();
+        self.bisection = Bisection::default();
         for (task, _) in std::mem::take(&mut self.tasks) {
             self.processor.revoke(task);
         }
         self.phase = Phase::Idle;
-        effects.push(Effect::Rejoin);
+        // Whoever stops has nothing to join for.
         if self.draining {
-            self.phase = Phase::Stopped;
-            effects.push(Effect::Stop(StopReason::Drained));
+            self.stop(effects);
+        } else {
+            effects.push(Effect::Rejoin);
         }
     }
 }
