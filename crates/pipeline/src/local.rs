@@ -1,6 +1,6 @@
 //! An in-memory run: source records through both stages, without a broker.
 //!
-//! `try`, `test` and `demo --dry` of the command line and the stage tests are this. Every touchpoint is committed on its
+//! `try` and `test` of the command line, the story of `demo` in its test, and the stage tests are this. Every touchpoint is committed on its
 //! own, so that its fate is known; apart from that the outputs are those of the service over the same records.
 
 mod output;
@@ -337,19 +337,20 @@ impl<S: SchemaSource + Clone> LocalRun<S> {
             value: input.value,
             headers: &headers,
         };
-        let again = self.namer.normalize(options, &record, &self.schemas, &self.options.catalog, &mut |entry, found| {
-            if let Entry::Withheld { reason, name, format, .. } = found {
-                fates.push(EntryFate {
-                    entry,
-                    fate: Fate::Withheld(reason),
-                    kind: None,
-                    customer: None,
-                    format: format.to_owned(),
-                    detail: name.into_owned(),
-                    field: String::new(),
-                });
-            }
-        });
+        let again =
+            self.namer.normalize(options, &record, &self.schemas, &self.options.catalog, &mut |entry, found| {
+                if let Entry::Withheld { reason, name, format, .. } = found {
+                    fates.push(EntryFate {
+                        entry,
+                        fate: Fate::Withheld(reason),
+                        kind: None,
+                        customer: None,
+                        format: format.to_owned(),
+                        detail: name.into_owned(),
+                        field: String::new(),
+                    });
+                }
+            });
         again.expect("the schema was known a moment ago");
     }
 
