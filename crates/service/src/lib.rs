@@ -29,3 +29,6 @@ pub use run::{Instance, Stages, run};
 
 /// The pages of HTTP error codes, for `throughline explain`.
 pub use throughline_api::{ErrorCode, ExplainPage};
+
+/// The model.
+pub use throughline_experience::Rules;

@@ -1,15 +1,48 @@
 //! `throughline run`.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use throughline_config::vocabulary::Stage;
+use throughline_service::{ServiceError, Stages};
 
 use crate::arguments::RunArguments;
 use crate::context::Context;
 use crate::exit::Exit;
 
-/// Runs the command.
+/// Runs the service until it is told to stop.
 ///
 /// # Errors
-/// Always: it is not built yet.
-pub fn run(_arguments: &RunArguments, _context: &Context) -> Result<Exit> {
-    super::not_built("run")
+/// If the runtime cannot be started.
+pub fn run(arguments: &RunArguments, context: &Context) -> Result<Exit> {
+    let Some(mut config) = context.config_or_talk() else { return Ok(Exit::Configuration) };
+    throughline_service::logs::start(&config.log);
+    let Some(rules) = super::rules(&mut config, context) else { return Ok(Exit::Configuration) };
+    let stages = match arguments.stage {
+        None => Stages::ALL,
+        Some(stage) => Stages { normalize: stage == Stage::Normalize, experience: stage == Stage::Experience },
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
+    let result = runtime.block_on(throughline_service::run(&config, rules, stages));
+    // Threads that wait for the network are not waited for.
+    runtime.shutdown_background();
+    Ok(ended(result, context))
+}
+
+/// The exit code of an ending, and its reason on stderr.
+pub fn ended(result: Result<(), ServiceError>, context: &Context) -> Exit {
+    match result {
+        Ok(()) => Exit::Ok,
+        Err(error) => {
+            context.output.talk(format_args!("error: {error}"));
+            exit_of(&error)
+        }
+    }
+}
+
+/// The exit code of a fault.
+pub fn exit_of(error: &ServiceError) -> Exit {
+    Exit::ALL.iter().copied().find(|exit| exit.code() == error.exit_code()).unwrap_or(Exit::Unexpected)
 }
