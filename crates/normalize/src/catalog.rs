@@ -106,8 +106,8 @@ impl Catalog {
             }
             return Ok(());
         };
-        let text = std::str::from_utf8(value)
-            .map_err(|_| Rejection::new(RejectionReason::Undecodable, "not UTF-8 text"))?;
+        let text =
+            std::str::from_utf8(value).map_err(|_| Rejection::new(RejectionReason::Undecodable, "not UTF-8 text"))?;
         let (subject, from, row) = read_row(text)?;
         if let Some((old, old_from)) = self.keys.insert(key.to_vec(), (subject.clone(), from))
             && let Some(rows) = self.rows.get_mut(&old)
@@ -185,7 +185,9 @@ fn target(row: Option<&Row>, body: &Body<'_>) -> Option<i64> {
     let plain = row.and_then(|row| row.target_ms).or_else(|| default_target(body.channel))?;
     let is_severe = body.severity == Severity::Severe;
     let is_urgent = body.need.as_ref().is_some_and(|need| {
-        need.tags.iter().any(|(tag, confidence)| UrgentTag::from_name(tag).is_some() && *confidence >= URGENT_CONFIDENCE)
+        need.tags
+            .iter()
+            .any(|(tag, confidence)| UrgentTag::from_name(tag).is_some() && *confidence >= URGENT_CONFIDENCE)
     });
     let severe = row.and_then(|row| row.target_severe_ms).filter(|_| is_severe);
     let urgent = row.and_then(|row| row.target_urgent_ms).filter(|_| is_urgent);
@@ -226,7 +228,8 @@ fn read_row(text: &str) -> Result<(Subject, i64, Row), Rejection> {
     };
     let mut hours: [Vec<(Time, Time)>; 7] = Default::default();
     for open in &*wire.hours {
-        let weekday = open.weekday.0.filter(|day| (1..=7).contains(day)).ok_or_else(|| invalid("hours", "weekday is 1..7"))?;
+        let weekday =
+            open.weekday.0.filter(|day| (1..=7).contains(day)).ok_or_else(|| invalid("hours", "weekday is 1..7"))?;
         let from = clock(&open.from).ok_or_else(|| invalid("hours", "from is HH:MM"))?;
         let to = clock(&open.to).ok_or_else(|| invalid("hours", "to is HH:MM"))?;
         hours[usize::try_from(weekday - 1).expect("1..7")].push((from, to));
@@ -268,9 +271,9 @@ fn clock(text: &str) -> Option<Time> {
 
 /// Hash of the row: 16 hex digits of FNV-1a over its text, which names a version and protects nothing.
 fn version_of(text: &str) -> String {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let hash = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
     format!("{hash:016x}")
 }
 
@@ -400,7 +403,8 @@ mod tests {
             format!(r#"{{"kind":"channel","channel":"store","target_ms":{target},"valid_from":"{from}"}}"#)
         };
         let mut catalog = catalog(&[&row(1_000, "2026-01-01T00:00:00Z"), &row(2_000, "2026-06-01T00:00:00Z")]);
-        let target = |catalog: &Catalog, time: &str| catalog.response(&request(""), at(time)).map(|stamp| stamp.target_ms);
+        let target =
+            |catalog: &Catalog, time: &str| catalog.response(&request(""), at(time)).map(|stamp| stamp.target_ms);
         assert_eq!(target(&catalog, "2026-05-31T00:00:00Z"), Some(1_000));
         assert_eq!(target(&catalog, "2026-06-01T00:00:00Z"), Some(2_000));
         assert_eq!(target(&catalog, "2025-06-01T00:00:00Z"), Some(180_000));

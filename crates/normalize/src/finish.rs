@@ -69,7 +69,7 @@ impl<'n, 'a> Finish<'n, 'a> {
     pub fn touchpoint(
         &mut self,
         index: u32,
-        mut draft: Draft<'a>,
+        mut draft: Box<Draft<'a>>,
         mapping: u32,
     ) -> Result<Touchpoint<'a>, Unfinished<'a>> {
         if draft.body.source_id.trim().is_empty() {
@@ -91,8 +91,10 @@ impl<'n, 'a> Finish<'n, 'a> {
         }
         self.set_regions(&mut draft, header.occurred_at);
         let response = self.catalog.response(&draft.body, header.occurred_at);
+        // What validation rejects is named by what is left of it.
         let (producer, source_id) = (draft.body.producer.clone(), draft.body.source_id.clone());
-        match Touchpoint::new(header, draft.body) {
+        let Draft { body, .. } = *draft;
+        match Touchpoint::new(header, body) {
             Ok(mut touchpoint) => {
                 if let Some(response) = response {
                     touchpoint.set_response(response);

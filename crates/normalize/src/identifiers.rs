@@ -146,10 +146,7 @@ fn is_blocked(kind: IdentifierType, value: &str) -> bool {
     // Order 11111 exists; the customer, card or phone 11111 is somebody who wanted to get on.
     let counted = matches!(kind, IdentifierType::Visit | IdentifierType::Handle);
     let digits = value.strip_prefix('+').unwrap_or(value).as_bytes();
-    !counted
-        && digits.len() >= 5
-        && digits[0].is_ascii_digit()
-        && digits.iter().all(|byte| *byte == digits[0])
+    !counted && digits.len() >= 5 && digits[0].is_ascii_digit() && digits.iter().all(|byte| *byte == digits[0])
 }
 
 fn email(value: &str) -> Option<Cow<'_, str>> {
@@ -158,7 +155,8 @@ fn email(value: &str) -> Option<Cow<'_, str>> {
         if plain { Cow::Borrowed(value) } else { Cow::Owned(value.nfkc().collect::<String>().to_lowercase()) };
     // What has no two sides is no address, whatever field it stood in.
     let (local, domain) = address.rsplit_once('@')?;
-    let blocked = local.is_empty() || domain.is_empty() || domain == "example.com" || is_blocked(IdentifierType::Email, local);
+    let blocked =
+        local.is_empty() || domain.is_empty() || domain == "example.com" || is_blocked(IdentifierType::Email, local);
     (!blocked).then_some(address)
 }
 
@@ -172,13 +170,15 @@ fn phone<'v>(value: &'v str, calling_code: &str) -> Option<Cow<'v, str>> {
     let lower = value.to_ascii_lowercase();
     let number = lower.strip_prefix("tel:").unwrap_or(&lower);
     // An extension belongs to the switchboard, not to the number.
-    let number = ["ext", "x", ";", "#"].iter().filter_map(|mark| number.find(mark)).min().map_or(number, |at| &number[..at]);
+    let number =
+        ["ext", "x", ";", "#"].iter().filter_map(|mark| number.find(mark)).min().map_or(number, |at| &number[..at]);
     let number = number.replace("(0)", "");
     if number.bytes().any(|byte| byte.is_ascii_alphabetic()) {
         return None;
     }
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
-    let international = if number.trim_start().starts_with('+') { Some(digits.as_str()) } else { digits.strip_prefix("00") };
+    let international =
+        if number.trim_start().starts_with('+') { Some(digits.as_str()) } else { digits.strip_prefix("00") };
     let normal = match international {
         Some(digits) => format!("+{digits}"),
         // The leading zero is the national trunk prefix, dropped after a calling code.
@@ -218,9 +218,22 @@ mod tests {
 
     #[test]
     fn values_that_name_nobody_are_left_out() {
-        for value in
-            ["", " ", "null", "Undefined", "nil", "none", "-1", "0", "000-00", "anonymous", "GUEST", "invalid", "test", "void"]
-        {
+        for value in [
+            "",
+            " ",
+            "null",
+            "Undefined",
+            "nil",
+            "none",
+            "-1",
+            "0",
+            "000-00",
+            "anonymous",
+            "GUEST",
+            "invalid",
+            "test",
+            "void",
+        ] {
             for kind in [Id::CustomerId, Id::Login, Id::Cookie, Id::LoyaltyCard] {
                 assert_eq!(normal(kind, value), None, "{kind} {value}");
             }

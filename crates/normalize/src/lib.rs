@@ -21,8 +21,8 @@ pub mod format;
 pub mod formats;
 pub mod json;
 
-mod finish;
 pub mod catalog;
+mod finish;
 pub mod identifiers;
 pub mod text;
 pub mod time;
@@ -31,6 +31,6 @@ pub mod trust;
 pub use catalog::Catalog;
 pub use formats::contract::{ContractSchema, NotOurs};
 pub use normalizer::{
-    Encoding, Entry, Formats, Lookup, NeedSchema, NoSchemas, NormalizeCounts, NormalizeOptions, Normalizer, SchemaSource,
-    SourceOptions, SourceRecord,
+    Encoding, Entry, Formats, Lookup, NeedSchema, NoSchemas, NormalizeCounts, NormalizeOptions, Normalizer,
+    SchemaSource, SourceOptions, SourceRecord,
 };

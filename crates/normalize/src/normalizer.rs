@@ -1,6 +1,6 @@
 //! One record in, its entries out.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -83,7 +83,7 @@ pub struct SourceOptions {
     /// Team or process that produces the records, for its report card. Defaults to the name.
     pub producer: String,
     /// The deployment's map from names of the source to touchpoint types.
-    pub names: HashMap<String, TouchpointType>,
+    pub names: BTreeMap<String, TouchpointType>,
     /// Fields whose trust the deployment moved.
     pub trust: Vec<(String, Trust)>,
     /// How values are encoded.
@@ -105,7 +105,7 @@ impl SourceOptions {
             system: name.to_owned(),
             visits: name.to_owned(),
             producer: name.to_owned(),
-            names: HashMap::new(),
+            names: BTreeMap::new(),
             trust: Vec::new(),
             encoding: Encoding::Auto,
             time_zone: None,
@@ -115,7 +115,7 @@ impl SourceOptions {
 }
 
 #[derive(Debug)]
-struct Names<'a>(&'a HashMap<String, TouchpointType>);
+struct Names<'a>(&'a BTreeMap<String, TouchpointType>);
 
 impl NameMap for Names<'_> {
     fn kind_of(&self, name: &str) -> Option<TouchpointType> {
@@ -224,6 +224,9 @@ pub struct Normalizer {
     ids: IdHasher,
     text: TextReader,
     counts: NormalizeCounts,
+    /// The format that was found last: where records of one kind follow each other, its shape need not be looked at again.
+    /// It decides how fast an answer is, never what it is.
+    last: Option<&'static dyn Format>,
 }
 
 impl Normalizer {
@@ -231,7 +234,7 @@ impl Normalizer {
     #[must_use]
     pub fn new(options: NormalizeOptions, ids: IdHasher) -> Self {
         let text = TextReader::new(&options.brand_names);
-        Self { options, ids, text, counts: NormalizeCounts::default() }
+        Self { options, ids, text, counts: NormalizeCounts::default(), last: None }
     }
 
     /// The hasher of the deployment.
@@ -265,6 +268,7 @@ impl Normalizer {
             names: &names,
             keep: &keep,
             cloud: envelope::binary_cloud(record.headers),
+            last: self.last,
             collected: Collected { items: SmallVec::new(), format: None, count: 0 },
         };
         let read = match reading.read(schemas) {
@@ -273,15 +277,24 @@ impl Normalizer {
             Ok(()) if reading.collected.count > ENTRIES_MAX => Err(envelope::too_many(reading.collected.count)),
             Ok(()) => Ok(()),
         };
-        let Reading { collected, cloud, .. } = reading;
+        let Reading { collected, cloud, last, .. } = reading;
+        self.last = last;
         let items = match read {
             Ok(()) => collected.items,
             Err(rejection) => SmallVec::from_iter([(Item::Rejected(rejection), collected.format)]),
         };
         let only = header(record.headers, "throughline_entry").and_then(|index| index.parse::<u32>().ok());
         let whole = items.len() == 1;
-        let mut finish =
-            Finish::new(&self.options, &self.ids, &self.text, source, record, catalog, cloud.as_ref(), &mut self.counts);
+        let mut finish = Finish::new(
+            &self.options,
+            &self.ids,
+            &self.text,
+            source,
+            record,
+            catalog,
+            cloud.as_ref(),
+            &mut self.counts,
+        );
         for (index, (item, format)) in (0_u32..).zip(items) {
             // A dead letter of one entry is sent again with the whole value: its siblings were counted before.
             if !whole && only.is_some_and(|only| only != index) {
@@ -336,9 +349,9 @@ impl From<Rejection> for Stop {
     }
 }
 
-#[allow(clippy::large_enum_variant)] // As in [`Entry`].
+/// Drafts are boxed: they are handed on several times, and copying a kilobyte each time costs more than one allocation.
 enum Item<'a> {
-    Draft(Draft<'a>),
+    Draft(Box<Draft<'a>>),
     Withheld(WithheldReason, Text<'a>),
     Rejected(Rejection),
 }
@@ -362,7 +375,7 @@ impl<'a> Collected<'a> {
 
 impl<'a> Entries<'a> for Collected<'a> {
     fn touchpoint(&mut self, draft: Draft<'a>) {
-        self.push(Item::Draft(draft));
+        self.push(Item::Draft(Box::new(draft)));
     }
 
     fn withheld(&mut self, reason: WithheldReason, name: Text<'a>) {
@@ -381,6 +394,7 @@ struct Reading<'r, 'a> {
     names: &'a dyn NameMap,
     keep: &'a Keep,
     cloud: Option<Cloud<'a>>,
+    last: Option<&'static dyn Format>,
     collected: Collected<'a>,
 }
 
@@ -456,15 +470,31 @@ impl<'a> Reading<'_, 'a> {
             self.cloud.get_or_insert(cloud);
             return self.read_text(data, false);
         }
-        let format = self.find_format(document)?;
-        self.collected.format = Some(format);
         let payload = self.payload(document);
         let before = self.collected.count;
-        let read = format.read(&payload, &mut self.collected);
+        let read = match self.read_as_last(&payload) {
+            Some(read) => read,
+            None => {
+                let format = self.find_format(document)?;
+                self.collected.format = Some(format);
+                self.last = Some(format);
+                format.read(&payload, &mut self.collected)
+            }
+        };
         if read.is_err() {
             // A broken envelope rejects the document as a whole: what it gave before does not count.
             self.collected.count = before;
             self.collected.items.truncate(before);
+        }
+        read
+    }
+
+    fn read_as_last(&mut self, payload: &Payload<'a>) -> Option<Result<(), Rejection>> {
+        let last = self.last.filter(|_| matches!(self.source.formats, Formats::Auto))?;
+        self.collected.format = Some(last);
+        let read = last.read_if_own(payload, &mut self.collected);
+        if read.is_none() {
+            self.collected.format = None;
         }
         read
     }
@@ -478,8 +508,10 @@ impl<'a> Reading<'_, 'a> {
             Formats::Auto => formats::all(),
         };
         let shape = Shape::of(document)?;
-        candidates.iter().copied().find(|format| format.matches(&shape)).ok_or_else(|| {
-            Rejection::new(RejectionReason::UnknownFormat, "no format of this source has this shape")
-        })
+        candidates
+            .iter()
+            .copied()
+            .find(|format| format.matches(&shape))
+            .ok_or_else(|| Rejection::new(RejectionReason::UnknownFormat, "no format of this source has this shape"))
     }
 }

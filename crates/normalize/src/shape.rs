@@ -36,7 +36,9 @@ impl<'a> Shape<'a> {
     pub fn of(text: &'a str) -> Result<Self, Rejection> {
         let start = text.trim_start().as_bytes();
         match (start.first(), start.get(1)) {
-            (Some(b'<'), Some(b'?' | b'!' | b'a'..=b'z' | b'A'..=b'Z')) => return Ok(Self { xml: true, ..Self::default() }),
+            (Some(b'<'), Some(b'?' | b'!' | b'a'..=b'z' | b'A'..=b'Z')) => {
+                return Ok(Self { xml: true, ..Self::default() });
+            }
             (Some(b'{' | b'['), _) | (None, _) => {}
             _ => {
                 let line = text.lines().next().unwrap_or_default();
@@ -188,8 +190,8 @@ mod tests {
 
     #[test]
     fn facts_of_a_document() {
-        let shape =
-            Shape::of(r#"{"type":"track","properties":{"a":1,"b":{}},"batch":[{"c":1},{"d":2}],"n":[1]}"#).expect("json");
+        let shape = Shape::of(r#"{"type":"track","properties":{"a":1,"b":{}},"batch":[{"c":1},{"d":2}],"n":[1]}"#)
+            .expect("json");
         assert_eq!(shape.keys, ["type", "properties", "batch", "n"]);
         assert_eq!(shape.string("type"), Some("track"));
         assert!(shape.has_nested("properties", "b") && shape.has_nested("batch", "c"));

@@ -8,7 +8,8 @@ use common::{List, fate, record, run, run_with, web};
 use throughline_model::{RejectionReason, SourceKind};
 use throughline_normalize::format::NoHeaders;
 use throughline_normalize::{
-    Catalog, ContractSchema, Encoding, Entry, Formats, Lookup, NeedSchema, NoSchemas, SchemaSource, SourceOptions, formats,
+    Catalog, ContractSchema, Encoding, Entry, Formats, Lookup, NeedSchema, NoSchemas, SchemaSource, SourceOptions,
+    formats,
 };
 
 fn check(value: &str, expected: &[&str]) {
@@ -30,14 +31,20 @@ fn each_kind_of_bad_input_has_its_fate() {
         r#"{"type":"survey.answered","evidence":[{"kind":"nps","score":1e999}]}"#,
         &["0 rejected(invalid_field) evidence[0].score"],
     );
-    check(r#"{"type":"survey.answered","evidence":[{"kind":"nps","score":11}]}"#, &["0 rejected(invalid_field) evidence[0]"]);
+    check(
+        r#"{"type":"survey.answered","evidence":[{"kind":"nps","score":11}]}"#,
+        &["0 rejected(invalid_field) evidence[0]"],
+    );
     check(r#"{"rocket":"launched"}"#, &["0 rejected(unknown_format)"]);
     check("7", &["0 rejected(unknown_format)"]);
     check(r#"{"type":"rocket.launched"}"#, &["0 withheld(unmapped) rocket.launched"]);
     check(r#"{"type":"page.viewed","tenant":"other"}"#, &["0 rejected(wrong_tenant) tenant"]);
     check(r#"{"type":"page.viewed","channel":"fax"}"#, &["0 rejected(invalid_field) channel"]);
     check(r#"{"type":"page.viewed","occurred_at":"soon"}"#, &["0 rejected(invalid_field) occurred_at"]);
-    check(r#"{"type":"page.viewed","occurred_at":"2026-06-01T10:00:00"}"#, &["0 rejected(time_zone_unknown) occurred_at"]);
+    check(
+        r#"{"type":"page.viewed","occurred_at":"2026-06-01T10:00:00"}"#,
+        &["0 rejected(time_zone_unknown) occurred_at"],
+    );
     check(
         r#"{"type":"order.created","occurred_at":"2026-06-01T10:00:00Z","promises":[{"kind":"delivery","key":"o","due_at":"2026-05-01T10:00:00Z"}]}"#,
         &["0 rejected(invalid_promise) promises[0]"],
@@ -131,7 +138,8 @@ fn avro_is_read_with_the_schema_it_was_written_with() {
     assert_eq!(shown.len(), 1);
     assert!(shown[0].starts_with("0 page.viewed web ") && shown[0].ends_with("missing [LOGIN] -> login"), "{shown:?}");
 
-    let fate_of = |bytes: &[u8], registry: &Registry| run_with(&web(), &record(Some(bytes), &NoHeaders), registry, fate);
+    let fate_of =
+        |bytes: &[u8], registry: &Registry| run_with(&web(), &record(Some(bytes), &NoHeaders), registry, fate);
     assert_eq!(fate_of(&framed(&datum[..9]), &known), ["0 rejected(undecodable)"]);
     assert_eq!(fate_of(&framed(&[datum.as_slice(), &[1]].concat()), &known), ["0 rejected(undecodable)"]);
     assert_eq!(fate_of(&[0, 0, 1], &known), ["0 rejected(undecodable)"]);

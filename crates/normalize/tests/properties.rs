@@ -11,11 +11,51 @@ use throughline_normalize::{Formats, NoSchemas, SourceOptions, formats};
 /// JSON whose names and values are those that formats look for, so that it gets past the first check.
 fn json() -> impl Strategy<Value = String> {
     let name = prop::sample::select(vec![
-        "type", "action", "event", "userId", "anonymousId", "messageId", "properties", "traits", "context", "batch",
-        "timestamp", "distinct_id", "uuid", "$set", "$session_id", "event_id", "collector_tstamp", "app_id", "contexts",
-        "identifiers", "evidence", "promises", "occurred_at", "channel", "score", "kind", "value", "order_id", "products",
-        "object", "entry", "changes", "messaging", "id", "total_price", "line_items", "eventType", "detail", "ContactId",
-        "data", "specversion", "source", "text", "rating", "createdAt",
+        "type",
+        "action",
+        "event",
+        "userId",
+        "anonymousId",
+        "messageId",
+        "properties",
+        "traits",
+        "context",
+        "batch",
+        "timestamp",
+        "distinct_id",
+        "uuid",
+        "$set",
+        "$session_id",
+        "event_id",
+        "collector_tstamp",
+        "app_id",
+        "contexts",
+        "identifiers",
+        "evidence",
+        "promises",
+        "occurred_at",
+        "channel",
+        "score",
+        "kind",
+        "value",
+        "order_id",
+        "products",
+        "object",
+        "entry",
+        "changes",
+        "messaging",
+        "id",
+        "total_price",
+        "line_items",
+        "eventType",
+        "detail",
+        "ContactId",
+        "data",
+        "specversion",
+        "source",
+        "text",
+        "rating",
+        "createdAt",
     ]);
     let leaf = prop_oneof![
         Just("null".to_owned()),
@@ -23,8 +63,23 @@ fn json() -> impl Strategy<Value = String> {
         any::<i64>().prop_map(|value| value.to_string()),
         (-1e300..1e300).prop_map(|value: f64| format!("{value:e}")),
         prop::sample::select(vec![
-            "track", "page", "alias", "$pageview", "survey sent", "Order Completed", "page.viewed", "survey.answered",
-            "2026-06-01T11:00:00Z", "2026-06-01", "link_click", "unstruct", "nps", "NaN", "1e999", "page_view", "login",
+            "track",
+            "page",
+            "alias",
+            "$pageview",
+            "survey sent",
+            "Order Completed",
+            "page.viewed",
+            "survey.answered",
+            "2026-06-01T11:00:00Z",
+            "2026-06-01",
+            "link_click",
+            "unstruct",
+            "nps",
+            "NaN",
+            "1e999",
+            "page_view",
+            "login",
         ])
         .prop_map(|text| format!("{text:?}")),
         "\\PC{0,12}".prop_map(|text| serde_json::Value::String(text).to_string()),
@@ -92,7 +147,8 @@ fn at_most_one_format_claims_a_shape() {
     for _ in 0..2_000 {
         let text = json().new_tree(&mut runner).expect("tree").current();
         let Ok(shape) = Shape::of(&text) else { continue };
-        let claims: Vec<&str> = formats::all().iter().filter(|format| format.matches(&shape)).map(|format| format.name()).collect();
+        let claims: Vec<&str> =
+            formats::all().iter().filter(|format| format.matches(&shape)).map(|format| format.name()).collect();
         assert!(claims.len() <= 1, "{claims:?} claim {text}");
     }
 }

@@ -29,7 +29,9 @@ fn segment_calls() {
         &["0 page.viewed web m1 exact-3600000 [LOGIN COOKIE] -> login"],
     );
     check(
-        &format!(r#"{{"type":"screen","messageId":"m1","anonymousId":"a1","context":{{"device":{{"id":"d1"}},"sessionId":17}},{time}}}"#),
+        &format!(
+            r#"{{"type":"screen","messageId":"m1","anonymousId":"a1","context":{{"device":{{"id":"d1"}},"sessionId":17}},{time}}}"#
+        ),
         &["0 page.viewed app m1 exact-3600000 [DEVICE COOKIE VISIT] -> device"],
     );
     check(
@@ -45,7 +47,10 @@ fn segment_calls() {
         &["0 relation.declared web m1 missing [LOGIN] -> login"],
     );
     let long = "x".repeat(101);
-    check(&format!(r#"{{"type":"page","messageId":"m1","userId":"{long}"}}"#), &["0 page.viewed web m1 missing [] -> nobody"]);
+    check(
+        &format!(r#"{{"type":"page","messageId":"m1","userId":"{long}"}}"#),
+        &["0 page.viewed web m1 missing [] -> nobody"],
+    );
     check(r#"{"userId":"u1","messageId":"m1","properties":{}}"#, &["0 rejected(unknown_format)"]);
 }
 
@@ -61,7 +66,8 @@ fn segment_clocks_are_corrected() {
 #[test]
 fn segment_track_names() {
     let track = |event: &str, properties: &str| {
-        let value = format!(r#"{{"type":"track","messageId":"m1","userId":"u1","event":"{event}","properties":{properties}}}"#);
+        let value =
+            format!(r#"{{"type":"track","messageId":"m1","userId":"u1","event":"{event}","properties":{properties}}}"#);
         run(&web(), value.as_bytes()).join(", ")
     };
     for (event, properties, expected) in [
@@ -96,7 +102,9 @@ fn segment_track_names() {
 #[test]
 fn an_order_is_two_touchpoints_that_an_update_revises() {
     let call = |event: &str| {
-        format!(r#"{{"type":"track","messageId":"{event}","userId":"u1","event":"{event}","timestamp":"2026-06-01T11:00:00Z","properties":{{"order_id":"o1","total":"27.50","currency":"EUR","products":[{{"product_id":"p1","price":13.75}}]}}}}"#)
+        format!(
+            r#"{{"type":"track","messageId":"{event}","userId":"u1","event":"{event}","timestamp":"2026-06-01T11:00:00Z","properties":{{"order_id":"o1","total":"27.50","currency":"EUR","products":[{{"product_id":"p1","price":13.75}}]}}}}"#
+        )
     };
     let see = |touchpoint: &Touchpoint<'_>| {
         let (header, body) = (touchpoint.header(), touchpoint.body());
@@ -107,7 +115,8 @@ fn an_order_is_two_touchpoints_that_an_update_revises() {
     assert_eq!(look(&call("Order Completed"), 0, see), "order/o1/order.created 2750 o1 (false, false)");
     assert_eq!(look(&call("Order Updated"), 0, see), "order/o1/order.created 2750 o1 (true, true)");
     assert_eq!(look(&call("Order Completed"), 1, see), "order/o1/payment.completed 2750 o1 (false, false)");
-    let facts = |touchpoint: &Touchpoint<'_>| touchpoint.body().facts.iter().map(|fact| fact.value.to_string()).collect();
+    let facts =
+        |touchpoint: &Touchpoint<'_>| touchpoint.body().facts.iter().map(|fact| fact.value.to_string()).collect();
     assert_eq!(look(&call("Order Completed"), 1, facts), "13.75 EUR");
 }
 
@@ -146,7 +155,8 @@ fn snowplow(cells: &[(usize, &str)]) -> String {
 
 #[test]
 fn snowplow_rows() {
-    let base = [(0, "shop"), (1, "web"), (6, "e1"), (12, "u1"), (15, "c1"), (123, "s1"), (124, "2026-06-01 11:00:00.000")];
+    let base =
+        [(0, "shop"), (1, "web"), (6, "e1"), (12, "u1"), (15, "c1"), (123, "s1"), (124, "2026-06-01 11:00:00.000")];
     let with = |more: &[(usize, &'static str)]| snowplow(&[&base[..], more].concat());
     let page = "0 page.viewed web e1 exact-3600000 [LOGIN COOKIE VISIT] -> login";
     check(&with(&[(5, "page_view")]), &[page]);
@@ -156,15 +166,26 @@ fn snowplow_rows() {
         &["0 order.created web e1 exact-3600000 [LOGIN COOKIE VISIT VISIT] -> login"],
     );
     check(&with(&[(5, "struct"), (53, "cart"), (54, "add")]), &["0 withheld(unmapped) cart/add"]);
-    let click = |url: &str| format!(r#"{{"schema":"iglu:com.snowplowanalytics.snowplow/unstruct_event/jsonschema/1-0-0","data":{{"schema":"iglu:com.snowplowanalytics.snowplow/link_click/jsonschema/1-0-1","data":{{"targetUrl":"{url}"}}}}}}"#);
+    let click = |url: &str| {
+        format!(
+            r#"{{"schema":"iglu:com.snowplowanalytics.snowplow/unstruct_event/jsonschema/1-0-0","data":{{"schema":"iglu:com.snowplowanalytics.snowplow/link_click/jsonschema/1-0-1","data":{{"targetUrl":"{url}"}}}}}}"#
+        )
+    };
     let (help, other) = (click("https://help.shop.test/a"), click("https://shop.test/help"));
-    let clicked = |document: &str| snowplow(&[(0, "shop"), (5, "unstruct"), (6, "e1"), (58, document), (126, "link_click")]);
+    let clicked =
+        |document: &str| snowplow(&[(0, "shop"), (5, "unstruct"), (6, "e1"), (58, document), (126, "link_click")]);
     assert_eq!(run(&web(), clicked(&help).as_bytes()), ["0 resource.followed"]);
     assert_eq!(run(&web(), clicked(&other).as_bytes()), ["0 withheld(filtered) link_click"]);
     let two = format!("{}\n{}\n", with(&[(5, "page_view")]), with(&[(5, "transaction_item")]));
     assert_eq!(run(&web(), two.as_bytes()), ["0 page.viewed", "1 withheld(filtered) transaction_item"]);
     assert_eq!(run(&web(), b"a\tb\tc"), ["0 rejected(unknown_format)"]);
-    let raw = [(3, "2026-06-01 12:00:00"), (4, "2026-06-01 10:59:00"), (5, "page_view"), (6, "e1"), (119, "2026-06-01 11:00:00")];
+    let raw = [
+        (3, "2026-06-01 12:00:00"),
+        (4, "2026-06-01 10:59:00"),
+        (5, "page_view"),
+        (6, "e1"),
+        (119, "2026-06-01 11:00:00"),
+    ];
     check(&snowplow(&raw), &["0 page.viewed web e1 corrected-60000 [] -> nobody"]);
 }
 
@@ -184,11 +205,16 @@ fn snowplow_json_says_the_same() {
 #[test]
 fn posthog_captures() {
     let capture = |event: &str, properties: &str| {
-        format!(r#"{{"uuid":"x1","event":"{event}","properties":{{"distinct_id":"p1",{properties}"$lib":"web"}},"timestamp":"2026-06-01T11:00:00Z"}}"#)
+        format!(
+            r#"{{"uuid":"x1","event":"{event}","properties":{{"distinct_id":"p1",{properties}"$lib":"web"}},"timestamp":"2026-06-01T11:00:00Z"}}"#
+        )
     };
     let page = "0 page.viewed web x1 exact-3600000 ";
     check(&capture("$pageview", ""), &[&format!("{page}[COOKIE] -> cookie")]);
-    check(&capture("$pageview", r#""$is_identified":true,"$device_id":"d1","$session_id":"s1","#), &[&format!("{page}[LOGIN DEVICE VISIT] -> login")]);
+    check(
+        &capture("$pageview", r#""$is_identified":true,"$device_id":"d1","$session_id":"s1","#),
+        &[&format!("{page}[LOGIN DEVICE VISIT] -> login")],
+    );
     check(&capture("$pageview", r#""$user_id":"p1","#), &[&format!("{page}[LOGIN] -> login")]);
     check(
         &capture("$identify", r#""$anon_distinct_id":"a1","$set":{"email":"ann@example.org","plan":"gold"},"#),

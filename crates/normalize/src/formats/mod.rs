@@ -9,17 +9,34 @@ mod generic_mention;
 mod generic_review;
 mod generic_survey;
 mod meta;
-mod qualtrics;
-mod shopify;
-mod woocommerce;
 mod posthog;
+mod qualtrics;
 mod segment;
+mod shopify;
 mod snowplow;
+mod woocommerce;
 
 use crate::format::Format;
 
 /// Every format, in the order their names are listed to people. They exclude each other, so the order decides nothing.
-static ALL: &[&dyn Format] = &[&contract::Contract, &segment::Segment, &snowplow::Snowplow, &posthog::PostHog, &meta::Meta, &shopify::Shopify, &woocommerce::WooCommerce, &amazon_connect::ContactEvent, &amazon_connect::ContactRecord, &amazon_connect::AgentStream, &contact_lens::ContactLens, &qualtrics::Qualtrics, &generic_survey::SurveyResponse, &generic_mention::Mention, &generic_review::SiteReview, &generic_contact::GenericContact];
+static ALL: &[&dyn Format] = &[
+    &contract::Contract,
+    &segment::Segment,
+    &snowplow::Snowplow,
+    &posthog::PostHog,
+    &meta::Meta,
+    &shopify::Shopify,
+    &woocommerce::WooCommerce,
+    &amazon_connect::ContactEvent,
+    &amazon_connect::ContactRecord,
+    &amazon_connect::AgentStream,
+    &contact_lens::ContactLens,
+    &qualtrics::Qualtrics,
+    &generic_survey::SurveyResponse,
+    &generic_mention::Mention,
+    &generic_review::SiteReview,
+    &generic_contact::GenericContact,
+];
 
 /// Every format.
 #[must_use]

@@ -31,9 +31,8 @@ const SHIPPED: [&str; 4] = [
 ];
 
 /// Languages told apart: those with a list, and their neighbors, which would else be taken for one of them.
-const TOLD_APART: [Lang; 10] = [
-    Lang::Eng, Lang::Deu, Lang::Spa, Lang::Fra, Lang::Ita, Lang::Por, Lang::Nld, Lang::Swe, Lang::Dan, Lang::Pol,
-];
+const TOLD_APART: [Lang; 10] =
+    [Lang::Eng, Lang::Deu, Lang::Spa, Lang::Fra, Lang::Ita, Lang::Por, Lang::Nld, Lang::Swe, Lang::Dan, Lang::Pol];
 
 /// Takes evidence from text.
 #[derive(Debug)]
@@ -85,7 +84,9 @@ impl TextReader {
 
     /// The source's word for the language wins; a detected one is published only if it is sure.
     fn language(&self, text: &str, body: &mut Body<'_>) -> Cow<'static, str> {
-        if let Some(named) = body.language.get(..2).filter(|_| body.language.as_bytes().get(2).is_none_or(|b| *b == b'-' || *b == b'_')) {
+        if let Some(named) =
+            body.language.get(..2).filter(|_| body.language.as_bytes().get(2).is_none_or(|b| *b == b'-' || *b == b'_'))
+        {
             return Cow::Owned(named.to_ascii_lowercase());
         }
         let Some(found) = self.detector.detect(head(text, DETECTED_MAX)) else { return Cow::Borrowed("") };
@@ -230,7 +231,8 @@ mod tests {
 
     #[test]
     fn names_and_addresses_praise_nobody() {
-        let (body, _) = read("I slept at Lovely Beds and asked @happyhelp on https://great.test/love about the room there");
+        let (body, _) =
+            read("I slept at Lovely Beds and asked @happyhelp on https://great.test/love about the room there");
         assert!(body.evidence.is_empty(), "{:?}", body.evidence);
     }
 

@@ -24,38 +24,124 @@ static LEXICON: LazyLock<FxHashMap<&'static str, f64>> = LazyLock::new(|| {
 
 static EMOJI: LazyLock<FxHashMap<char, &'static str>> = LazyLock::new(|| {
     let lines = include_str!("../../lexicon/emoji.txt").lines();
-    lines.filter_map(|line| line.split_once('\t')).filter_map(|(emoji, name)| Some((emoji.chars().next()?, name))).collect()
+    lines
+        .filter_map(|line| line.split_once('\t'))
+        .filter_map(|(emoji, name)| Some((emoji.chars().next()?, name)))
+        .collect()
 });
 
 const MORE: [&str; 60] = [
-    "absolutely", "amazingly", "awfully", "completely", "considerable", "considerably", "decidedly", "deeply", "effing",
-    "enormous", "enormously", "entirely", "especially", "exceptional", "exceptionally", "extreme", "extremely",
-    "fabulously", "flipping", "flippin", "frackin", "fracking", "fricking", "frickin", "frigging", "friggin", "fully",
-    "fuckin", "fucking", "fuggin", "fugging", "greatly", "hella", "highly", "hugely", "incredible", "incredibly",
-    "intensely", "major", "majorly", "more", "most", "particularly", "purely", "quite", "really", "remarkably", "so",
-    "substantially", "thoroughly", "total", "totally", "tremendous", "tremendously", "uber", "unbelievably", "unusually",
-    "utter", "utterly", "very",
+    "absolutely",
+    "amazingly",
+    "awfully",
+    "completely",
+    "considerable",
+    "considerably",
+    "decidedly",
+    "deeply",
+    "effing",
+    "enormous",
+    "enormously",
+    "entirely",
+    "especially",
+    "exceptional",
+    "exceptionally",
+    "extreme",
+    "extremely",
+    "fabulously",
+    "flipping",
+    "flippin",
+    "frackin",
+    "fracking",
+    "fricking",
+    "frickin",
+    "frigging",
+    "friggin",
+    "fully",
+    "fuckin",
+    "fucking",
+    "fuggin",
+    "fugging",
+    "greatly",
+    "hella",
+    "highly",
+    "hugely",
+    "incredible",
+    "incredibly",
+    "intensely",
+    "major",
+    "majorly",
+    "more",
+    "most",
+    "particularly",
+    "purely",
+    "quite",
+    "really",
+    "remarkably",
+    "so",
+    "substantially",
+    "thoroughly",
+    "total",
+    "totally",
+    "tremendous",
+    "tremendously",
+    "uber",
+    "unbelievably",
+    "unusually",
+    "utter",
+    "utterly",
+    "very",
 ];
 const LESS: [&str; 26] = [
-    "almost", "barely", "hardly", "just enough", "kind of", "kinda", "kindof", "kind-of", "less", "little", "marginal",
-    "marginally", "occasional", "occasionally", "partly", "scarce", "scarcely", "slight", "slightly", "somewhat", "sort of",
-    "sorta", "sortof", "sort-of", "moderately", "minimally",
+    "almost",
+    "barely",
+    "hardly",
+    "just enough",
+    "kind of",
+    "kinda",
+    "kindof",
+    "kind-of",
+    "less",
+    "little",
+    "marginal",
+    "marginally",
+    "occasional",
+    "occasionally",
+    "partly",
+    "scarce",
+    "scarcely",
+    "slight",
+    "slightly",
+    "somewhat",
+    "sort of",
+    "sorta",
+    "sortof",
+    "sort-of",
+    "moderately",
+    "minimally",
 ];
 const NEGATIONS: [&str; 38] = [
-    "aint", "arent", "cannot", "cant", "couldnt", "darent", "didnt", "doesnt", "dont", "hadnt", "hasnt", "havent", "isnt",
-    "mightnt", "mustnt", "neither", "neednt", "never", "none", "nope", "nor", "not", "nothing", "nowhere", "oughtnt",
-    "shant", "shouldnt", "uhuh", "wasnt", "werent", "uh-uh", "without", "wont", "wouldnt", "rarely", "seldom", "despite",
-    "non",
+    "aint", "arent", "cannot", "cant", "couldnt", "darent", "didnt", "doesnt", "dont", "hadnt", "hasnt", "havent",
+    "isnt", "mightnt", "mustnt", "neither", "neednt", "never", "none", "nope", "nor", "not", "nothing", "nowhere",
+    "oughtnt", "shant", "shouldnt", "uhuh", "wasnt", "werent", "uh-uh", "without", "wont", "wouldnt", "rarely",
+    "seldom", "despite", "non",
 ];
 const IDIOMS: [(&str, f64); 10] = [
-    ("the shit", 3.0), ("the bomb", 3.0), ("bad ass", 1.5), ("badass", 1.5), ("bus stop", 0.0), ("yeah right", -2.0),
-    ("kiss of death", -1.5), ("to die for", 3.0), ("beating heart", 3.1), ("broken heart", -2.9),
+    ("the shit", 3.0),
+    ("the bomb", 3.0),
+    ("bad ass", 1.5),
+    ("badass", 1.5),
+    ("bus stop", 0.0),
+    ("yeah right", -2.0),
+    ("kiss of death", -1.5),
+    ("to die for", 3.0),
+    ("beating heart", 3.1),
+    ("broken heart", -2.9),
 ];
 
 /// Degree of a booster, positive for more.
-static BOOSTERS: LazyLock<FxHashMap<&'static str, f64>> = LazyLock::new(|| {
-    MORE.iter().map(|word| (*word, DEGREE)).chain(LESS.iter().map(|word| (*word, -DEGREE))).collect()
-});
+static BOOSTERS: LazyLock<FxHashMap<&'static str, f64>> =
+    LazyLock::new(|| MORE.iter().map(|word| (*word, DEGREE)).chain(LESS.iter().map(|word| (*word, -DEGREE))).collect());
 
 fn booster(word: &str) -> Option<f64> {
     BOOSTERS.get(word).copied()

@@ -54,7 +54,9 @@ pub fn run_with(
 ) -> Vec<String> {
     let mut out = Vec::new();
     normalizer()
-        .normalize(source, record, schemas, &Catalog::default(), &mut |index, entry| out.push(format!("{index} {}", show(&entry))))
+        .normalize(source, record, schemas, &Catalog::default(), &mut |index, entry| {
+            out.push(format!("{index} {}", show(&entry)))
+        })
         .expect("schemas are known");
     out
 }

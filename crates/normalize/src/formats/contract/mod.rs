@@ -41,10 +41,10 @@ use crate::trust;
 pub struct Contract;
 
 /// Members that only the contract has.
-const OWN: [&str; 8] =
-    ["identifiers", "occurred_at", "source_id", "evidence", "refs", "intents", "promises", "proofs"];
+const OWN: [&str; 8] = ["identifiers", "occurred_at", "source_id", "evidence", "refs", "intents", "promises", "proofs"];
 /// Members by which other vendors' records with a dotted `type` give themselves away.
-const FOREIGN: [&str; 6] = ["specversion", "object", "detail-type", "zendesk_event_version", "messageId", "distinct_id"];
+const FOREIGN: [&str; 6] =
+    ["specversion", "object", "detail-type", "zendesk_event_version", "messageId", "distinct_id"];
 
 impl Format for Contract {
     fn name(&self) -> &'static str {

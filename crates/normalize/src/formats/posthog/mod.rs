@@ -45,8 +45,15 @@ pub struct PostHog;
 
 /// What PostHog measures for itself; nobody lived through it.
 const FILTERED: [&str; 9] = [
-    "$autocapture", "$pageleave", "$feature_flag_called", "$snapshot", "$$heatmap", "$web_vitals", "$performance_event",
-    "$copy_autocapture", "$$client_ingestion_warning",
+    "$autocapture",
+    "$pageleave",
+    "$feature_flag_called",
+    "$snapshot",
+    "$$heatmap",
+    "$web_vitals",
+    "$performance_event",
+    "$copy_autocapture",
+    "$$client_ingestion_warning",
 ];
 
 impl Format for PostHog {
@@ -77,7 +84,8 @@ impl Format for PostHog {
             sink.withheld(WithheldReason::Filtered, Cow::Borrowed("batch"));
         }
         for member in batch {
-            let read = json::from_str::<Capture<'a>>(member.get()).and_then(|capture| read_capture(payload, capture, sink));
+            let read =
+                json::from_str::<Capture<'a>>(member.get()).and_then(|capture| read_capture(payload, capture, sink));
             if let Err(rejection) = read {
                 sink.rejected(rejection);
             }
@@ -161,9 +169,11 @@ fn draft<'a>(
     mention_traits(payload, capture, &properties, &mut draft)?;
     let body = &mut draft.body;
     body.schema = Cow::Borrowed("posthog");
-    body.source_id = if capture.uuid.is_empty() { Text::from(&properties.insert_id) } else { Text::from(&capture.uuid) };
+    body.source_id =
+        if capture.uuid.is_empty() { Text::from(&properties.insert_id) } else { Text::from(&capture.uuid) };
     body.app = properties.app_name.0;
-    body.version = if properties.app_version.is_empty() { properties.library_version.0 } else { properties.app_version.0 };
+    body.version =
+        if properties.app_version.is_empty() { properties.library_version.0 } else { properties.app_version.0 };
     body.set_reference(RefKind::Session, properties.session_id.0);
     body.set_reference(RefKind::Campaign, properties.campaign.0);
     match kind {

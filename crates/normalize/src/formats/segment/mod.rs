@@ -29,8 +29,8 @@ mod wire;
 use serde_json::value::RawValue;
 use throughline_model::touchpoint::{Attribute, Consent, Text};
 use throughline_model::{
-    Channel, ConsentStatus, IdentifierType, RefKind, Rejection, RejectionReason, RelationKind, TouchpointType,
-    Trust, WithheldReason,
+    Channel, ConsentStatus, IdentifierType, RefKind, Rejection, RejectionReason, RelationKind, TouchpointType, Trust,
+    WithheldReason,
 };
 
 use self::wire::{Call, Person, Traits};
@@ -46,7 +46,16 @@ pub struct Segment;
 const CALLS: [&str; 6] = ["track", "page", "screen", "identify", "group", "alias"];
 /// Members of which a call has at least one beside its type.
 const MEMBERS: [&str; 10] = [
-    "event", "userId", "anonymousId", "messageId", "previousId", "groupId", "properties", "traits", "context", "writeKey",
+    "event",
+    "userId",
+    "anonymousId",
+    "messageId",
+    "previousId",
+    "groupId",
+    "properties",
+    "traits",
+    "context",
+    "writeKey",
 ];
 /// Longest id that Segment accepts.
 const ID_MAX: usize = 100;
@@ -71,10 +80,18 @@ impl Format for Segment {
             && (of_batch("userId") || of_batch("anonymousId") || of_batch("messageId") || of_batch("context"))
     }
 
+    fn read_if_own<'a>(&self, payload: &Payload<'a>, sink: &mut dyn Entries<'a>) -> Option<Result<(), Rejection>> {
+        // What does not decode is judged by its shape first.
+        let call = serde_json::from_str::<Call<'a>>(payload.text).ok()?;
+        let is_foreign = call.specversion.is_some() || call.api_key.is_some() || call.distinct_id.is_some();
+        let is_own = !is_foreign && CALLS.contains(&&*call.kind) && call.is_call() && call.batch.0.is_none();
+        is_own.then(|| read_call(payload, &call, sink))
+    }
+
     fn read<'a>(&self, payload: &Payload<'a>, sink: &mut dyn Entries<'a>) -> Result<(), Rejection> {
-        let call: Call<'a> = json::from_str(payload.text)?;
-        let Some(batch) = call.batch.0 else {
-            return read_call(payload, call, sink);
+        let mut call: Call<'a> = json::from_str(payload.text)?;
+        let Some(batch) = call.batch.0.take() else {
+            return read_call(payload, &call, sink);
         };
         let sent_at = call.sent_at;
         if batch.is_empty() {
@@ -83,7 +100,7 @@ impl Format for Segment {
         for member in batch {
             let read = json::from_str::<Call<'a>>(RawValue::get(member)).and_then(|mut call| {
                 call.sent_at = call.sent_at.or(sent_at.clone());
-                read_call(payload, call, sink)
+                read_call(payload, &call, sink)
             });
             if let Err(rejection) = read {
                 sink.rejected(rejection);
@@ -93,20 +110,21 @@ impl Format for Segment {
     }
 }
 
-fn read_call<'a>(payload: &Payload<'a>, call: Call<'a>, sink: &mut dyn Entries<'a>) -> Result<(), Rejection> {
+fn read_call<'a>(payload: &Payload<'a>, call: &Call<'a>, sink: &mut dyn Entries<'a>) -> Result<(), Rejection> {
     let kind = call.kind.some().or_else(|| call.action.some());
-    match kind.map(str::to_ascii_lowercase).as_deref() {
+    let lower = kind.filter(|kind| !CALLS.contains(kind)).map(str::to_ascii_lowercase);
+    match lower.as_deref().or(kind) {
         Some("track") => track::read(payload, call, sink),
         Some("page" | "screen") => {
-            let mut draft = draft(payload, &call, TouchpointType::PageViewed);
-            if kind == Some("screen") {
+            let mut draft = draft(payload, call, TouchpointType::PageViewed);
+            if lower.as_deref().or(kind) == Some("screen") {
                 draft.body.channel = Channel::App;
             }
             sink.touchpoint(draft);
             Ok(())
         }
         Some("identify") => {
-            let mut draft = draft(payload, &call, TouchpointType::ProfileChanged);
+            let mut draft = draft(payload, call, TouchpointType::ProfileChanged);
             let traits = wire::decode::<Traits<'a>>(call.traits)?;
             mention_person(&mut draft, &traits.person, "traits.email", "traits.phone");
             draft.body.attributes = attributes(traits);
@@ -114,7 +132,7 @@ fn read_call<'a>(payload: &Payload<'a>, call: Call<'a>, sink: &mut dyn Entries<'
             Ok(())
         }
         Some("alias") => {
-            let mut draft = draft(payload, &call, TouchpointType::ProfileChanged);
+            let mut draft = draft(payload, call, TouchpointType::ProfileChanged);
             if call.previous_id.contains('@') {
                 mention(&mut draft, IdentifierType::Email, &call.previous_id.0, Trust::Asserted, "previousId");
             } else {
@@ -124,7 +142,7 @@ fn read_call<'a>(payload: &Payload<'a>, call: Call<'a>, sink: &mut dyn Entries<'
             Ok(())
         }
         Some("group") => {
-            let mut draft = draft(payload, &call, TouchpointType::RelationDeclared);
+            let mut draft = draft(payload, call, TouchpointType::RelationDeclared);
             if let Some(group) = call.group_id.some() {
                 draft.relations.push(MentionedRelation {
                     kind: RelationKind::Account,
@@ -137,12 +155,13 @@ fn read_call<'a>(payload: &Payload<'a>, call: Call<'a>, sink: &mut dyn Entries<'
             Ok(())
         }
         Some(_) => {
-            sink.withheld(WithheldReason::Unmapped, call.kind.or(call.action).take());
+            sink.withheld(
+                WithheldReason::Unmapped,
+                Text::from(if call.kind.some().is_some() { &call.kind } else { &call.action }),
+            );
             Ok(())
         }
-        None if call.is_call() => {
-            Err(Rejection::field(RejectionReason::MissingField, "type", "a call without a type"))
-        }
+        None if call.is_call() => Err(Rejection::field(RejectionReason::MissingField, "type", "a call without a type")),
         None => Err(Rejection::new(RejectionReason::UnknownFormat, "neither a call nor a batch of calls")),
     }
 }

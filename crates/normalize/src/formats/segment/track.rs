@@ -22,8 +22,8 @@ use throughline_model::{
     WithheldReason,
 };
 
-use super::wire::{self, Call, Properties};
 use super::draft;
+use super::wire::{self, Call, Properties};
 use crate::draft::{ClaimedTime, Draft};
 use crate::format::{Entries, Payload};
 use crate::formats::amount;
@@ -81,26 +81,26 @@ const NAMES: &[(&str, TouchpointType, Rule)] = &[
     ("Account Deleted", TouchpointType::ContractEnded, Rule::Plain),
 ];
 
-pub(super) fn read<'a>(payload: &Payload<'a>, call: Call<'a>, sink: &mut dyn Entries<'a>) -> Result<(), Rejection> {
+pub(super) fn read<'a>(payload: &Payload<'a>, call: &Call<'a>, sink: &mut dyn Entries<'a>) -> Result<(), Rejection> {
     let name = call.event.trim();
     let row = NAMES.iter().find(|(event, ..)| event.eq_ignore_ascii_case(name));
     let Some(&(_, kind, rule)) = row else {
         match payload.names.kind_of(name) {
-            Some(kind) => sink.touchpoint(mapped(payload, &call, kind)?),
-            None => sink.withheld(WithheldReason::Unmapped, call.event.take()),
+            Some(kind) => sink.touchpoint(mapped(payload, call, kind)?),
+            None => sink.withheld(WithheldReason::Unmapped, Text::from(&call.event)),
         }
         return Ok(());
     };
     let properties = &wire::decode::<Properties<'a>>(call.properties)?;
-    let mut draft = with_properties(payload, &call, properties, kind);
+    let mut draft = with_properties(payload, call, properties, kind);
     match rule {
         Rule::Plain => {}
         Rule::Search => {
             if found_nothing(properties) {
-                draft = with_properties(payload, &call, properties, TouchpointType::SearchFailed);
+                draft = with_properties(payload, call, properties, TouchpointType::SearchFailed);
             }
         }
-        Rule::Order | Rule::OrderUpdate => return read_order(payload, &call, properties, draft, rule, sink),
+        Rule::Order | Rule::OrderUpdate => return read_order(payload, call, properties, draft, rule, sink),
         Rule::Cancellation => {
             draft.body.result.by = cancelled_by(properties);
             mention_order(payload, &mut draft, properties);
@@ -259,7 +259,8 @@ fn currency<'a>(named: &Str<'a>) -> Text<'a> {
 }
 
 fn money<'a>(properties: &Properties<'a>) -> Option<Money<'a>> {
-    let amount = [&properties.total, &properties.revenue, &properties.value].into_iter().find(|text| !text.is_empty())?;
+    let amount =
+        [&properties.total, &properties.revenue, &properties.value].into_iter().find(|text| !text.is_empty())?;
     amount::money(amount, currency(&properties.currency))
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{MapAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use throughline_model::Rejection;
@@ -52,6 +52,12 @@ pub(super) struct Call<'a> {
     pub context: Obj<Context<'a>>,
     #[serde(borrow)]
     pub batch: Batch<'a>,
+    /// Members by which other vendors' records give themselves away.
+    pub specversion: Option<IgnoredAny>,
+    #[serde(rename = "api_key")]
+    pub api_key: Option<IgnoredAny>,
+    #[serde(rename = "distinct_id")]
+    pub distinct_id: Option<IgnoredAny>,
 }
 
 impl Call<'_> {
@@ -173,8 +179,22 @@ pub(super) struct Traits<'a> {
 
 /// Traits of Segment's list that name, reach or depict a person.
 const PERSONAL: [&str; 16] = [
-    "address", "age", "avatar", "birthday", "description", "firstName", "first_name", "id", "lastName", "last_name", "name",
-    "phone", "email", "username", "website", "ip",
+    "address",
+    "age",
+    "avatar",
+    "birthday",
+    "description",
+    "firstName",
+    "first_name",
+    "id",
+    "lastName",
+    "last_name",
+    "name",
+    "phone",
+    "email",
+    "username",
+    "website",
+    "ip",
 ];
 
 impl<'de: 'a, 'a> Deserialize<'de> for Traits<'a> {

@@ -28,7 +28,9 @@ mod json_row;
 use std::borrow::Cow;
 
 use throughline_model::touchpoint::Text;
-use throughline_model::{Channel, IdentifierType, RefKind, Rejection, RejectionReason, TouchpointType, Trust, WithheldReason};
+use throughline_model::{
+    Channel, IdentifierType, RefKind, Rejection, RejectionReason, TouchpointType, Trust, WithheldReason,
+};
 
 use crate::draft::{ClaimedTime, Draft};
 use crate::envelope;
@@ -202,7 +204,8 @@ fn read_row<'a>(payload: &Payload<'a>, row: Row<'a>, sink: &mut dyn Entries<'a>)
         }
         "struct" | "event" => {
             let full = format!("{}/{}", row.category, row.action);
-            let found = [full.as_str(), &row.action, &row.category].into_iter().find_map(|name| payload.names.kind_of(name));
+            let found =
+                [full.as_str(), &row.action, &row.category].into_iter().find_map(|name| payload.names.kind_of(name));
             match found {
                 Some(kind) => kind,
                 None => {
@@ -224,7 +227,8 @@ fn read_row<'a>(payload: &Payload<'a>, row: Row<'a>, sink: &mut dyn Entries<'a>)
 }
 
 fn draft<'a>(payload: &Payload<'a>, row: Row<'a>, kind: TouchpointType) -> Draft<'a> {
-    let is_app = matches!(&*row.platform, "mob" | "app" | "tv" | "cnsl" | "pc" | "iot") || row.event_name == "screen_view";
+    let is_app =
+        matches!(&*row.platform, "mob" | "app" | "tv" | "cnsl" | "pc" | "iot") || row.event_name == "screen_view";
     let mut draft = Draft::new(kind, if is_app { Channel::App } else { Channel::Web }, payload.source);
     draft.time = row.claimed_time();
     let session = if row.session_id.is_empty() { &row.client_session } else { &row.session_id };
