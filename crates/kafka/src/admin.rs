@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::KafkaError;
 
@@ -22,31 +24,19 @@ pub struct TopicSpec {
     pub settings: Vec<(String, String)>,
 }
 
-/// How a topic differs from its specification.
+/// A topic as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Difference {
-    /// It does not exist.
-    Missing(TopicSpec),
-    /// Its partition count is fixed for life and is another one.
-    Partitions {
-        /// Topic.
-        topic: String,
-        /// As it should be.
-        expected: u32,
-        /// As it is.
-        found: u32,
-    },
-    /// A setting has another value.
-    Setting {
-        /// Topic.
-        topic: String,
-        /// Setting.
-        name: String,
-        /// As it should be.
-        expected: String,
-        /// As it is.
-        found: String,
-    },
+pub struct TopicFound {
+    /// Name.
+    pub name: String,
+    /// Partitions.
+    pub partitions: u32,
+    /// Replicas of the first partition.
+    pub replication: u32,
+    /// Every setting that holds.
+    pub settings: BTreeMap<String, String>,
+    /// Settings that were set for this topic.
+    pub own: BTreeMap<String, String>,
 }
 
 /// Why a plan could not be made or carried out.
@@ -93,51 +83,68 @@ impl Admin {
             .collect())
     }
 
-    /// Every difference between what should be and what is.
+    /// Those of `names` that exist, with their settings.
     ///
     /// # Errors
     /// If the brokers cannot be asked.
-    pub async fn compare(&self, specs: &[TopicSpec]) -> Result<Vec<Difference>, AdminError> {
-        let existing = self.partitions()?;
-        let mut differences = Vec::new();
-        for spec in specs {
-            let Some(&found) = existing.get(&spec.name) else {
-                differences.push(Difference::Missing(spec.clone()));
-                continue;
-            };
-            if found != spec.partitions {
-                differences.push(Difference::Partitions {
-                    topic: spec.name.clone(),
-                    expected: spec.partitions,
-                    found,
-                });
-            }
-            differences.extend(self.settings(spec).await?);
+    pub async fn find(&self, names: &[&str]) -> Result<Vec<TopicFound>, AdminError> {
+        let metadata = self.client.inner().fetch_metadata(None, self.timeout)?;
+        let mut found = Vec::new();
+        for topic in metadata.topics().iter().filter(|topic| names.contains(&topic.name())) {
+            found.push(TopicFound {
+                name: topic.name().to_owned(),
+                partitions: topic.partitions().len() as u32,
+                replication: topic.partitions().first().map_or(0, |first| first.replicas().len() as u32),
+                settings: BTreeMap::new(),
+                own: BTreeMap::new(),
+            });
         }
-        Ok(differences)
+        for topic in &mut found {
+            self.settings(topic).await?;
+        }
+        Ok(found)
     }
 
-    async fn settings(&self, spec: &TopicSpec) -> Result<Vec<Difference>, AdminError> {
+    async fn settings(&self, topic: &mut TopicFound) -> Result<(), AdminError> {
         let options = AdminOptions::new().request_timeout(Some(self.timeout));
-        let described = self.client.describe_configs([&ResourceSpecifier::Topic(&spec.name)], &options).await?;
-        let mut differences = Vec::new();
+        let resources = [ResourceSpecifier::Topic(&topic.name)];
+        let described = self.client.describe_configs(&resources, &options).await?;
         for resource in described {
             let resource = resource
-                .map_err(|code| AdminError::Refused { topic: spec.name.clone(), why: code.to_string() })?;
-            let found = resource.entry_map();
-            for (name, expected) in &spec.settings {
-                let value = found.get(name.as_str()).and_then(|entry| entry.value.clone()).unwrap_or_default();
-                if &value != expected {
-                    differences.push(Difference::Setting {
-                        topic: spec.name.clone(),
-                        name: name.clone(),
-                        expected: expected.clone(),
-                        found: value,
-                    });
+                .map_err(|code| AdminError::Refused { topic: topic.name.clone(), why: code.to_string() })?;
+            for entry in resource.entries {
+                let Some(value) = entry.value else { continue };
+                if entry.source == ConfigSource::DynamicTopic {
+                    topic.own.insert(entry.name.clone(), value.clone());
                 }
+                topic.settings.insert(entry.name, value);
             }
         }
-        Ok(differences)
+        Ok(())
+    }
+
+    /// Changes settings of a topic; what was set for it before and is not named stays.
+    ///
+    /// # Errors
+    /// If the brokers refuse.
+    pub async fn alter(&self, topic: &TopicFound, settings: &[(&str, String)]) -> Result<(), AdminError> {
+        let mut all = topic.own.clone();
+        all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        let mut change = AlterConfig::new(ResourceSpecifier::Topic(&topic.name));
+        for (name, value) in &all {
+            change = change.set(name, value);
+        }
+        let options = AdminOptions::new().request_timeout(Some(self.timeout));
+        for result in self.client.alter_configs(&[change], &options).await? {
+            result.map_err(|(_, code)| AdminError::Refused { topic: topic.name.clone(), why: code.to_string() })?;
+        }
+        Ok(())
+    }
+
+    /// Id of the cluster.
+    #[must_use]
+    pub fn cluster_id(&self) -> Option<String> {
+        self.client.inner().fetch_cluster_id(self.timeout)
     }
 
     /// Creates topics.

@@ -21,6 +21,7 @@ pub mod run;
 pub mod schemas;
 pub mod secrets;
 pub mod table;
+pub mod topics;
 pub mod wiring;
 pub mod workers;
 

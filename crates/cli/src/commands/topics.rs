@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use serde_json::json;
-use throughline_config::topics::{self, TopicSpec};
+use throughline_config::topics::{self, TopicSpec, TopicStep};
 
 use crate::arguments::PlanArguments;
 use crate::context::Context;
@@ -30,12 +30,41 @@ pub fn plan(arguments: &PlanArguments, context: &Context) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// Creates what is missing and corrects settings.
+/// Creates missing topics and corrects settings.
 ///
 /// # Errors
-/// Always: it is not built yet.
-pub fn apply(_arguments: &PlanArguments, _context: &Context) -> Result<Exit> {
-    super::not_built("topics apply")
+/// If the runtime cannot be started.
+pub fn apply(arguments: &PlanArguments, context: &Context) -> Result<Exit> {
+    let Some(config) = context.config_or_talk() else { return Ok(Exit::Configuration) };
+    let mut specs = topics::plan(&config);
+    if arguments.sources {
+        specs.extend(topics::source_plan(&config));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let done = runtime.block_on(async {
+        let steps = throughline_service::topics::steps(&config, &specs).await?;
+        throughline_service::topics::apply(&config, &steps).await?;
+        Ok(steps)
+    });
+    match done {
+        Ok(steps) => {
+            for step in &steps {
+                let (did, topic) = match step {
+                    TopicStep::Keep { name } => ("kept", name),
+                    TopicStep::Create(spec) => ("created", &spec.name),
+                    TopicStep::Alter { name, .. } => ("altered", name),
+                    TopicStep::Refuse { name, .. } => ("refused", name),
+                };
+                if context.output.json {
+                    context.output.object(&json!({"topic": topic, "did": did}))?;
+                } else {
+                    context.output.line(format_args!("{did:<8} {topic}"))?;
+                }
+            }
+            Ok(Exit::Ok)
+        }
+        Err(error) => Ok(super::run::ended(Err(error), context)),
+    }
 }
 
 fn to_json(spec: &TopicSpec) -> serde_json::Value {
