@@ -13,7 +13,7 @@ use crate::emission::{Emission, ValuedTouchpoint};
 use crate::memories::Memories;
 use crate::profile::Profile;
 use crate::reasons::FoldedReasons;
-use crate::recent::{Entry, RecentList};
+use crate::recent::{Entry, RecentList, WHOLE_MIX};
 use crate::rules::Rules;
 use crate::score::PublishedScore;
 use crate::sums::{Channels, Sums};
@@ -180,7 +180,12 @@ impl Customer {
     }
 
     /// Applies one touchpoint: exactly one fate, and what the outside must hear.
-    pub fn apply(&mut self, touchpoint: &Touchpoint<'_>, scope: &Scope<'_>, emit: &mut dyn FnMut(Emission)) -> Fate {
+    pub fn apply(
+        &mut self,
+        touchpoint: &Touchpoint<'_>,
+        scope: &Scope<'_>,
+        emit: &mut dyn FnMut(Emission<'_>),
+    ) -> Fate {
         let (header, body) = (touchpoint.header(), touchpoint.body());
         let held = self.recent.position(header.touchpoint_id);
         if held.is_some_and(|at| header.revision <= self.recent.entries[at].revision) {
@@ -264,7 +269,7 @@ impl Customer {
             v_units: valued.v_units,
             worst_units: valued.worst_units,
             w_units: valued.w_units,
-            mix: valued.mix,
+            mix: mix_of(valued),
             kind: body.kind,
             channel: body.channel,
             weight: valued.weight,
@@ -375,7 +380,7 @@ impl Customer {
         valued: &Valuation,
         corrects: bool,
         scope: &Scope<'_>,
-        emit: &mut dyn FnMut(Emission),
+        emit: &mut dyn FnMut(Emission<'_>),
     ) {
         let mut book = self.alerts.take();
         let evaluation = self.evaluation(touchpoint, valued, corrects, scope);
@@ -389,7 +394,7 @@ impl Customer {
         &mut self,
         touchpoint: &Touchpoint<'_>,
         scope: &Scope<'_>,
-        emit: &mut dyn FnMut(Emission),
+        emit: &mut dyn FnMut(Emission<'_>),
     ) {
         if self.allows(Purpose::Service, self.as_of(), scope.rules) {
             return;
@@ -488,6 +493,15 @@ fn source_of<'t>(touchpoint: &'t Touchpoint<'_>) -> &'t str {
     if body.system.is_empty() { body.source.as_str() } else { &body.system }
 }
 
+/// Shares matter, not their scale: evidence of a single kind has all of the weight, whatever its confidence.
+fn mix_of(valued: &Valuation) -> [u16; 4] {
+    if valued.mix.iter().filter(|&&q| q > 0).count() == 1 {
+        valued.mix.map(|q| if q > 0 { WHOLE_MIX } else { 0 })
+    } else {
+        valued.mix
+    }
+}
+
 fn nothing_valued() -> Valuation {
     Valuation {
         v_units: 0,
@@ -507,15 +521,15 @@ fn touchpoint_emission(
     retracted: bool,
     valued: &Valuation,
     expected: Option<f64>,
-) -> Emission {
+) -> Emission<'_> {
     let expected = expected.map(throughline_model::round6);
     let disconfirmation = valued.v().zip(expected).map(|(v, expected)| throughline_model::round6(v - expected));
-    Emission::Touchpoint(Box::new(ValuedTouchpoint {
+    Emission::Touchpoint(ValuedTouchpoint {
         customer: Some(node),
         as_of,
         retracted,
-        valuation: valued.clone(),
+        valuation: valued,
         expected: expected.filter(|_| valued.is_valenced()),
         disconfirmation,
-    }))
+    })
 }

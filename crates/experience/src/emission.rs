@@ -8,17 +8,17 @@ use crate::valuation::Valuation;
 /// One output of [`Customer::apply`](crate::Customer::apply). Scores and the single view are coalesced per commit by the
 /// caller and therefore not in here.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Emission {
+pub enum Emission<'a> {
     /// The touchpoint, resolved and valued, or taken back.
-    Touchpoint(Box<ValuedTouchpoint>),
+    Touchpoint(ValuedTouchpoint<'a>),
     /// A transition of an alert. A suppressed one is counted always, published only where configuration says so, and
     /// never if its reason is consent.
     Alert(Box<AlertTransition>),
 }
 
 /// What the experience stage adds to a touchpoint.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ValuedTouchpoint {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ValuedTouchpoint<'a> {
     /// The customer it was applied to; none without any identifier.
     pub customer: Option<NodeId>,
     /// Event time the emission speaks for.
@@ -26,7 +26,7 @@ pub struct ValuedTouchpoint {
     /// This takes the earlier revisions back and adds nothing.
     pub retracted: bool,
     /// What it is worth; without evidence if it was taken back.
-    pub valuation: Valuation,
+    pub valuation: &'a Valuation,
     /// The valence expected: the lifetime mean before it, absent under 8 valenced touchpoints.
     pub expected: Option<f64>,
     /// v - expected.

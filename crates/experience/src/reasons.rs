@@ -93,19 +93,21 @@ impl FoldedReasons {
     /// Takes in an entry that leaves the recent list.
     pub fn fold(&mut self, entry: &Entry, half_life: Span) {
         let Some(reason) = Reason::of(entry) else { return };
-        self.take_in(std::iter::once(reason), half_life);
+        let ranked = (reason.rank(half_life), reason);
+        // What leaves is mostly later than what left before, so that the first comparison decides.
+        let weaker = |held: &Reason| stronger(&ranked, &(held.rank(half_life), *held)) == Ordering::Less;
+        let at = self.reasons.iter().position(weaker).unwrap_or(self.reasons.len());
+        if at < REASONS_MAX {
+            self.reasons.truncate(REASONS_MAX - 1);
+            self.reasons.reserve_exact(1);
+            self.reasons.insert(at, reason);
+        }
     }
 
     /// Joins the reasons of another state.
     pub fn join(&mut self, other: &Self, half_life: Span) {
-        self.take_in(other.reasons.iter().copied(), half_life);
-    }
-
-    fn take_in(&mut self, more: impl Iterator<Item = Reason>, half_life: Span) {
-        let best = strongest(self.reasons.iter().copied().chain(more), half_life);
-        self.reasons.clear();
-        self.reasons.reserve_exact(best.len());
-        self.reasons.extend(best);
+        let both = self.reasons.iter().chain(&other.reasons).copied();
+        self.reasons = strongest(both, half_life).to_vec();
     }
 
     /// The five strongest of what was folded and what is recent.

@@ -15,6 +15,9 @@ pub const WINDOW: i64 = 7 * DAY;
 /// Entries kept at most, newest by received time and id.
 pub const ENTRIES_MAX: usize = 128;
 
+/// The share of a single kind of evidence, in units of 1e-3.
+pub const WHOLE_MIX: u16 = 1_000;
+
 /// A survey answer on the usual scale of its kind.
 pub type Answer = (EvidenceKind, f64);
 
@@ -36,7 +39,7 @@ pub struct Entry {
     pub worst_units: i16,
     /// Weight in units of 1e-3; 0 without evidence.
     pub w_units: u16,
-    /// Summed confidence by kind of evidence mix, in units of 1e-3.
+    /// Summed confidence by kind of evidence mix, in units of 1e-3; [`WHOLE_MIX`] if there is a single kind.
     pub mix: [u16; 4],
     /// Type of the touchpoint.
     pub kind: TouchpointType,

@@ -137,8 +137,12 @@ fn discounted(sums: &Decayed, half_life: Span, at: EventTime) -> (f64, f64) {
 
 /// An experience score, 0..=100, rounded.
 fn experience_score(sums: &Decayed, half_life: Span, at: EventTime, rules: &Rules) -> f64 {
-    let (k, m) = (rules.read.score.prior_weight, rules.read.score.prior_mean);
     let (a, b) = discounted(sums, half_life, at);
+    from_discounted(a, b, rules)
+}
+
+fn from_discounted(a: f64, b: f64, rules: &Rules) -> f64 {
+    let (k, m) = (rules.read.score.prior_weight, rules.read.score.prior_mean);
     round6((50.0 + 50.0 * (a + k * m) / (b + k)).clamp(0.0, 100.0))
 }
 
@@ -159,10 +163,10 @@ impl Customer {
     pub fn score(&self, rules: &Rules, at: EventTime) -> ScoreView {
         let (sums, half_life) = (&self.core.sums, &rules.fold.half_life);
         let k = rules.read.score.prior_weight;
-        let relationship = self.relationship(rules, at);
-        let (_, b) = discounted(&sums.relationship, half_life.relationship, at);
+        let (a, b) = discounted(&sums.relationship, half_life.relationship, at);
+        let relationship = from_discounted(a, b, rules);
         let prior = round6(50.0 * k * rules.read.score.prior_mean / (b + k));
-        let reasons = self.score_reasons(rules, at);
+        let reasons = self.reasons_of(b, rules, at);
         let named = reasons.iter().map(|reason| reason.contribution).sum::<f64>();
         let (channels, coverage) = self.coverage(rules, at);
         let (consistency, channel_gap) = self.consistency(rules, at).unzip();
@@ -194,6 +198,12 @@ impl Customer {
     pub fn score_reasons(&self, rules: &Rules, at: EventTime) -> SmallVec<[ScoreReason; 5]> {
         let half_life = rules.fold.half_life.relationship;
         let (_, b) = discounted(&self.core.sums.relationship, half_life, at);
+        self.reasons_of(b, rules, at)
+    }
+
+    /// The same, given the discounted weight of the relationship sums.
+    fn reasons_of(&self, b: f64, rules: &Rules, at: EventTime) -> SmallVec<[ScoreReason; 5]> {
+        let half_life = rules.fold.half_life.relationship;
         let scale = 50.0 / (b + rules.read.score.prior_weight);
         self.core
             .reasons

@@ -178,7 +178,7 @@ fn sum_up(valued: &mut Valuation, fold: &Fold) {
         valued.q = valued.q.max(piece.q);
         worst = worst.min(piece.v);
         let share = &mut valued.mix[usize::from(piece.kind.mix().code())];
-        *share = share.saturating_add(units(piece.q, 1_000.0) as u16);
+        *share = share.saturating_add(units(piece.q, 1_000.0).max(1.0) as u16);
     }
     valued.v_units = units(weighted / total, 10_000.0) as i16;
     valued.worst_units = units(worst, 10_000.0) as i16;

@@ -74,7 +74,7 @@ impl Evaluation<'_, '_> {
 }
 
 /// What goes out, as the caller's sink.
-type Sink<'s, 'f> = &'s mut (dyn FnMut(Emission) + 'f);
+type Sink<'s, 'f> = &'s mut (dyn FnMut(Emission<'_>) + 'f);
 
 /// Evaluates the rules; returns whether the alerts part changed.
 pub(crate) fn evaluate(book: &mut Option<Box<AlertBook>>, evaluation: &Evaluation<'_, '_>, emit: Sink<'_, '_>) -> bool {

@@ -3,7 +3,7 @@
 // Every test file uses another part of this.
 #![allow(dead_code)]
 
-use throughline_experience::{AlertTransition, Customer, Emission, Rules, Scope, ValuedTouchpoint};
+use throughline_experience::{AlertTransition, Customer, Emission, Rules, Scope, Valuation};
 use throughline_model::alert::{AlertType, Transition, TransitionReason};
 use throughline_model::time::{DAY, HOUR, MINUTE};
 use throughline_model::touchpoint::{Body, Consent, Evidence, Header, Need, Origin, Revision};
@@ -126,13 +126,21 @@ impl Draft {
     }
 }
 
+/// A published touchpoint.
+pub struct Published {
+    pub retracted: bool,
+    pub valuation: Valuation,
+    pub expected: Option<f64>,
+    pub disconfirmation: Option<f64>,
+}
+
 /// A customer and everything they made the outside hear.
 pub struct Story {
     pub rules: Rules,
     pub ids: IdHasher,
     pub customer: Customer,
     pub alerts: Vec<AlertTransition>,
-    pub touchpoints: Vec<ValuedTouchpoint>,
+    pub touchpoints: Vec<Published>,
     pub rebuild: bool,
 }
 
@@ -162,7 +170,12 @@ impl Story {
         let (alerts, touchpoints) = (&mut self.alerts, &mut self.touchpoints);
         self.customer.apply(&draft.build(), &scope, &mut |emission| match emission {
             Emission::Alert(transition) => alerts.push(*transition),
-            Emission::Touchpoint(valued) => touchpoints.push(*valued),
+            Emission::Touchpoint(valued) => touchpoints.push(Published {
+                retracted: valued.retracted,
+                valuation: valued.valuation.clone(),
+                expected: valued.expected,
+                disconfirmation: valued.disconfirmation,
+            }),
         })
     }
 

@@ -1,4 +1,4 @@
-//! The recent part: entries packed one after the other, newest last.
+//! The recent part: entries packed one after the other, newest first.
 
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use super::packed::{Packed, before, packed, put_double, put_sint, since};
 const NEWEST_AT: u32 = 1;
 const OWNER: u32 = 2;
 const ENTRIES: u32 = 3;
+const MAPPING: u32 = 4;
 
 // First byte of flags: verb in two bits, weight in two, then these.
 const CONTACT: u8 = 1 << 4;
@@ -25,15 +26,18 @@ const KINDS: u8 = 0b1111;
 const STORE: u8 = 1 << 4;
 const PARTNER: u8 = 1 << 5;
 const WORST: u8 = 1 << 6;
+const OTHER_MAPPING: u8 = 1 << 7;
 
-/// Bytes that every entry has at least: id, flags, type, channel, mapping, two times.
-const ENTRY_SIZE: usize = 23;
+/// Bytes that every entry has at least: id, flags, type, channel, two times.
+const ENTRY_SIZE: usize = 22;
 
 type Owners<'a> = SmallVec<[&'a Arc<str>; 8]>;
 
 pub fn encode(recent: &RecentList, out: &mut Vec<u8>) {
-    let Some(newest) = recent.newest() else { return };
-    Writer::new(out).sint(NEWEST_AT, newest.as_millis());
+    let Some(newest) = recent.entries.last() else { return };
+    let mapping = newest.revision.mapping;
+    Writer::new(out).sint(NEWEST_AT, newest.received_at.as_millis());
+    Writer::new(out).uint_or_zero(MAPPING, u64::from(mapping));
     // Owners are written once each, in the order in which entries first name them.
     let mut owners = Owners::new();
     for owner in recent.entries.iter().flat_map(|entry| [&entry.store, &entry.partner]).flatten() {
@@ -44,8 +48,11 @@ pub fn encode(recent: &RecentList, out: &mut Vec<u8>) {
     }
     packed(out, ENTRIES, |out| {
         put_uint(out, recent.entries.len() as u64);
-        for entry in &recent.entries {
-            encode_entry(entry, newest, &owners, out);
+        // Each received time is the difference to the entry before, which is the next newer one.
+        let mut newer = newest.received_at;
+        for entry in recent.entries.iter().rev() {
+            encode_entry(entry, newer, mapping, &owners, out);
+            newer = entry.received_at;
         }
     });
 }
@@ -54,7 +61,7 @@ fn index_of(owners: &Owners<'_>, owner: &Arc<str>) -> Option<usize> {
     owners.iter().position(|held| Arc::ptr_eq(held, owner) || *held == owner)
 }
 
-fn encode_entry(entry: &Entry, newest: ReceivedAt, owners: &Owners<'_>, out: &mut Vec<u8>) {
+fn encode_entry(entry: &Entry, newer: ReceivedAt, mapping: u32, owners: &Owners<'_>, out: &mut Vec<u8>) {
     let revision = &entry.revision;
     let mut flags = revision.verb.code() | entry.weight.code() << 2;
     for (set, flag) in [
@@ -69,10 +76,13 @@ fn encode_entry(entry: &Entry, newest: ReceivedAt, owners: &Owners<'_>, out: &mu
     more |= if entry.store.is_some() { STORE } else { 0 };
     more |= if entry.partner.is_some() { PARTNER } else { 0 };
     more |= if entry.worst_units != entry.v_units { WORST } else { 0 };
+    more |= if revision.mapping != mapping { OTHER_MAPPING } else { 0 };
     out.extend_from_slice(&entry.id.0);
     out.extend_from_slice(&[flags, more, entry.kind.code(), entry.channel.code()]);
-    put_uint(out, u64::from(revision.mapping));
-    put_uint(out, newest.as_millis().wrapping_sub(entry.received_at.as_millis()) as u64);
+    if revision.mapping != mapping {
+        put_uint(out, u64::from(revision.mapping));
+    }
+    put_uint(out, newer.as_millis().wrapping_sub(entry.received_at.as_millis()) as u64);
     put_sint(out, since(entry.received_at.as_event_time(), entry.occurred_at));
     if revision.updated_at != 0 {
         put_sint(out, revision.updated_at.wrapping_sub(entry.occurred_at.as_millis()));
@@ -102,21 +112,24 @@ fn encode_entry(entry: &Entry, newest: ReceivedAt, owners: &Owners<'_>, out: &mu
 
 pub fn decode(bytes: &[u8], kept: &mut Vec<u8>) -> Result<RecentList, WireError> {
     let mut recent = RecentList::default();
-    let mut newest = ReceivedAt::default();
+    let (mut newest, mut mapping) = (ReceivedAt::default(), 0);
     let mut owners: SmallVec<[Arc<str>; 8]> = SmallVec::new();
     let mut reader = Reader::new(bytes);
     while let Some((field, value)) = reader.next()? {
         match field {
             NEWEST_AT => newest = ReceivedAt::from_millis(value.sint(field)?),
+            MAPPING => mapping = u32::try_from(value.uint(field)?).map_err(|_| WireError::Impossible(field))?,
             OWNER => owners.push(value.text(field)?.into()),
             ENTRIES => {
                 let mut from = Packed::new(value.bytes(field)?, field);
                 let count = from.count(ENTRY_SIZE)?;
                 recent.entries.reserve_exact(count);
+                let mut newer = newest;
                 for _ in 0..count {
-                    decode_entry(&mut from, newest, &owners, &mut recent.entries)?;
+                    newer = decode_entry(&mut from, newer, mapping, &owners, &mut recent.entries)?;
                 }
                 from.end()?;
+                recent.entries.reverse();
             }
             _ => kept.extend_from_slice(reader.last_raw()),
         }
@@ -127,14 +140,15 @@ pub fn decode(bytes: &[u8], kept: &mut Vec<u8>) -> Result<RecentList, WireError>
 /// Reads one entry straight into the list: moving it there would cost as much as reading it.
 fn decode_entry(
     from: &mut Packed<'_>,
-    newest: ReceivedAt,
+    newer: ReceivedAt,
+    mapping: u32,
     owners: &[Arc<str>],
     entries: &mut Vec<Entry>,
-) -> Result<(), WireError> {
+) -> Result<ReceivedAt, WireError> {
     let id = from.id()?;
     let [flags, more, kind, channel] = from.array()?;
-    let mapping = from.narrow()?;
-    let received_at = ReceivedAt::from_millis(newest.as_millis().wrapping_sub(from.uint()? as i64));
+    let mapping = if more & OTHER_MAPPING != 0 { from.narrow()? } else { mapping };
+    let received_at = ReceivedAt::from_millis(newer.as_millis().wrapping_sub(from.uint()? as i64));
     let occurred_at = before(received_at.as_event_time(), from.sint()?);
     let updated_at = if flags & UPDATED != 0 { from.sint()?.wrapping_add(occurred_at.as_millis()) } else { 0 };
     let (mut v_units, mut worst_units, mut w_units, mut mix) = (0i16, 0i16, 0u16, [0u16; 4]);
@@ -180,7 +194,7 @@ fn decode_entry(
         partner,
         answers,
     });
-    Ok(())
+    Ok(received_at)
 }
 
 fn decode_answers(from: &mut Packed<'_>) -> Result<SmallVec<[(EvidenceKind, f64); 1]>, WireError> {
