@@ -49,53 +49,54 @@ proptest! {
 }
 
 #[track_caller]
-fn check_found(mutant: Mutant) {
+fn check_found(mutant: Mutant, by: &str) {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let told = TestRunner::new_with_rng(config(500, 0), rng).run(&stories(), |story| tell(story, Some(mutant)));
-    assert!(told.is_err(), "{mutant:?} was not found");
+    let why = told.expect_err("a deliberate mistake was not found").to_string();
+    assert!(why.contains(by), "{mutant:?} was found by {why}");
 }
 
 #[test]
 fn committing_the_offset_of_the_record_is_found() {
-    check_found(Mutant::CommitTheRecordsOffset);
+    check_found(Mutant::CommitTheRecordsOffset, "XO-3");
 }
 
 #[test]
 fn folding_before_the_commit_is_known_is_found() {
-    check_found(Mutant::FoldBeforeCommitted);
+    check_found(Mutant::FoldBeforeCommitted, "XO-3");
 }
 
 #[test]
 fn keeping_the_overlay_after_an_abort_is_found() {
-    check_found(Mutant::KeepOverlayAfterAbort);
+    check_found(Mutant::KeepOverlayAfterAbort, "XO-3");
 }
 
 #[test]
 fn skipping_the_seek_is_found() {
-    check_found(Mutant::SkipTheSeek);
+    check_found(Mutant::SkipTheSeek, "records were skipped");
 }
 
 #[test]
 fn skipping_the_abort_is_found() {
-    check_found(Mutant::SkipTheAbort);
+    check_found(Mutant::SkipTheAbort, "XO-");
 }
 
 #[test]
 fn taking_an_unknown_outcome_for_committed_is_found() {
-    check_found(Mutant::IgnoreTxnSeqAndFold);
+    check_found(Mutant::IgnoreTxnSeqAndFold, "XO-3");
 }
 
 #[test]
 fn taking_an_unknown_outcome_for_aborted_is_found() {
-    check_found(Mutant::IgnoreTxnSeqAndDrop);
+    check_found(Mutant::IgnoreTxnSeqAndDrop, "XO-3");
 }
 
 #[test]
 fn rejecting_whatever_comes_next_is_found() {
-    check_found(Mutant::RejectWhateverComesNext);
+    check_found(Mutant::RejectWhateverComesNext, "XO-1");
 }
 
 #[test]
 fn restoring_nothing_is_found() {
-    check_found(Mutant::RestoreNothing);
+    check_found(Mutant::RestoreNothing, "XO-3");
 }

@@ -34,7 +34,10 @@ const INPUTS: &str = "
 
 #[test]
 fn idle() {
-    check_rows("assign 0@5#2 1@0#0", INPUTS, expect![[r#"
+    check_rows(
+        "assign 0@5#2 1@0#0",
+        INPUTS,
+        expect![[r#"
         assign 2@7#1 -> assign 2@7#1 | idle
         restored 0 | idle
         revoke 0 -> unassign 0 | idle
@@ -60,12 +63,16 @@ fn idle() {
         tick 0 | idle
         tick 100 | idle
         drain -> stop | stopped
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn idle_under_restore() {
-    check_rows("stateful; assign 0@5#2 1@0#0", INPUTS, expect![[r#"
+    check_rows(
+        "stateful; assign 0@5#2 1@0#0",
+        INPUTS,
+        expect![[r#"
         assign 2@7#1 -> assign 2@7#1, pause 2, restore 2 | idle
         restored 0 -> resume 0 | idle
         revoke 0 -> unassign 0 | idle
@@ -91,12 +98,16 @@ fn idle_under_restore() {
         tick 0 | idle
         tick 100 | idle
         drain -> stop | stopped
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn open() {
-    check_rows("assign 0@5#2 1@0#0; record 0 5 a", INPUTS, expect![[r#"
+    check_rows(
+        "assign 0@5#2 1@0#0; record 0 5 a",
+        INPUTS,
+        expect![[r#"
         assign 2@7#1 -> assign 2@7#1 | open
         restored 0 | open
         revoke 0 -> commit 0@6#3 [a] | committing
@@ -122,12 +133,16 @@ fn open() {
         tick 0 | open
         tick 100 -> commit 0@6#3 [a] | committing
         drain -> commit 0@6#3 [a] | committing
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn committing() {
-    check_rows("assign 0@5#2 1@0#0; record 0 5 a; tick 100", INPUTS, expect![[r#"
+    check_rows(
+        "assign 0@5#2 1@0#0; record 0 5 a; tick 100",
+        INPUTS,
+        expect![[r#"
         assign 2@7#1 -> assign 2@7#1 | committing
         restored 0 | committing
         revoke 0 | committing
@@ -153,12 +168,16 @@ fn committing() {
         tick 0 | committing
         tick 100 | committing
         drain | committing
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn aborting() {
-    check_rows("assign 0@5#2 1@0#0; record 0 5 a; produce-failed transient", INPUTS, expect![[r#"
+    check_rows(
+        "assign 0@5#2 1@0#0; record 0 5 a; produce-failed transient",
+        INPUTS,
+        expect![[r#"
         assign 2@7#1 -> assign 2@7#1 | aborting
         restored 0 | aborting
         revoke 0 | aborting
@@ -184,12 +203,16 @@ fn aborting() {
         tick 0 | aborting
         tick 100 | aborting
         drain | aborting
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn unknown_after_a_commit() {
-    check_rows("assign 0@5#2 1@0#0; record 0 5 a; tick 100; ended indeterminate", INPUTS, expect![[r#"
+    check_rows(
+        "assign 0@5#2 1@0#0; record 0 5 a; tick 100; ended indeterminate",
+        INPUTS,
+        expect![[r#"
         assign 2@7#1 -> assign 2@7#1 | unknown
         restored 0 | unknown
         revoke 0 | unknown
@@ -215,12 +238,16 @@ fn unknown_after_a_commit() {
         tick 0 | unknown
         tick 100 | unknown
         drain | unknown
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn unknown_after_an_abort() {
-    check_rows("assign 0@5#2 1@0#0; record 0 5 a; produce-failed transient; abort-failed", INPUTS, expect![[r#"
+    check_rows(
+        "assign 0@5#2 1@0#0; record 0 5 a; produce-failed transient; abort-failed",
+        INPUTS,
+        expect![[r#"
         assign 2@7#1 -> assign 2@7#1 | unknown
         restored 0 | unknown
         revoke 0 | unknown
@@ -246,12 +273,16 @@ fn unknown_after_an_abort() {
         tick 0 | unknown
         tick 100 | unknown
         drain | unknown
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn stopped() {
-    check_rows("assign 0@5#2 1@0#0; drain", INPUTS, expect![[r#"
+    check_rows(
+        "assign 0@5#2 1@0#0; drain",
+        INPUTS,
+        expect![[r#"
         assign 2@7#1 -> assign 2@7#1 | stopped
         restored 0 | stopped
         revoke 0 -> unassign 0 | stopped
@@ -277,5 +308,6 @@ fn stopped() {
         tick 0 | stopped
         tick 100 | stopped
         drain | stopped
-    "#]]);
+    "#]],
+    );
 }

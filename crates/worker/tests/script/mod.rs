@@ -16,6 +16,8 @@
 //! drain
 //! ```
 
+#![allow(clippy::unwrap_used, reason = "a test may unwrap")]
+
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -41,14 +41,8 @@ pub struct Broker {
 
 impl Broker {
     pub fn new(logs: Vec<Vec<Kind>>) -> Self {
-        let partition = |log| Partition {
-            log,
-            owner: Owner::Nobody,
-            next: 0,
-            txn_seq: 0,
-            outputs: Vec::new(),
-            changelog: None,
-        };
+        let partition =
+            |log| Partition { log, owner: Owner::Nobody, next: 0, txn_seq: 0, outputs: Vec::new(), changelog: None };
         Self { faults: true, partitions: logs.into_iter().map(partition).collect(), open: None, fenced: false }
     }
 
@@ -90,9 +84,7 @@ impl Broker {
     /// Whether the content of what was written is refused.
     pub fn refuses(&self) -> bool {
         let written = self.open.iter().flatten().filter(|written| !written.is_state);
-        written.into_iter().any(|written| {
-            written.value.ends_with('!') || (self.faults && written.value.ends_with('?'))
-        })
+        written.into_iter().any(|written| written.value.ends_with('!') || (self.faults && written.value.ends_with('?')))
     }
 
     /// Input records whose outputs are in the open transaction.

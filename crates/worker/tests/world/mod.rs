@@ -1,6 +1,8 @@
 //! A worker, the driver that carries out what it wants, and the broker that remembers what committed. What goes wrong is
 //! chosen by a list of bytes; when the list is over nothing goes wrong any more and everything must get done.
 
+#![allow(clippy::unwrap_used, reason = "a test may unwrap")]
+
 pub mod broker;
 pub mod fold;
 
@@ -9,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use throughline_model::{NextOffset, Now, ReceivedAt, RecordOffset, Topic};
 use throughline_worker::input::NoHeaders;
 use throughline_worker::{
-    Assignment, CommitOffset, CommitOutcome, Effect, Effects, Input, InputRecord, Phase, Processor, ProduceFault, TaskId,
-    Worker, WorkerOptions,
+    Assignment, CommitOffset, CommitOutcome, Effect, Effects, Input, InputRecord, Phase, Processor, ProduceFault,
+    TaskId, Worker, WorkerOptions,
 };
 
 use broker::{Broker, Owner, Written};
