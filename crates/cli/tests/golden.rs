@@ -149,6 +149,7 @@ fn codes_are_explained() {
     check("explain", None, &["explain"]);
     check("explain_code", None, &["explain", "tl-r01"]);
     check("explain_name_json", None, &["explain", "experience_low", "--json"]);
+    check("explain_two_pages", None, &["explain", "unknown_customer"]);
     check("explain_unknown", None, &["explain", "time_zone"]);
 }
 

@@ -22,14 +22,19 @@ pub fn run(code: Option<&str>, context: &Context) -> Result<Exit> {
         }
         return Ok(Exit::Ok);
     };
-    match find(code) {
-        Some(page) if context.output.json => context.output.object(&to_json(&page))?,
-        Some(page) => context.output.line(format_args!("{} {}\n\n{}", page.code, page.name, page.body))?,
-        None => {
-            let hint = nearest(code).map(|name| format!("did you mean `{name}`? ")).unwrap_or_default();
-            let problem = anyhow::anyhow!("there is no page `{code}`; {hint}`throughline explain` lists them");
-            context.output.error(&problem);
-            return Ok(Exit::Configuration);
+    let found = find(code);
+    if found.is_empty() {
+        let hint = nearest(code).map(|name| format!("did you mean `{name}`? ")).unwrap_or_default();
+        let problem = anyhow::anyhow!("there is no page `{code}`; {hint}`throughline explain` lists them");
+        context.output.error(&problem);
+        return Ok(Exit::Configuration);
+    }
+    for (at, page) in found.iter().enumerate() {
+        if context.output.json {
+            context.output.object(&to_json(page))?;
+        } else {
+            let gap = if at > 0 { "\n" } else { "" };
+            context.output.line(format_args!("{gap}{} {}\n\n{}", page.code, page.name, page.body))?;
         }
     }
     Ok(Exit::Ok)
