@@ -43,8 +43,7 @@ impl Bisection {
         reached: impl Iterator<Item = (TaskId, NextOffset)>,
     ) -> Option<TaskId> {
         match records {
-            // Only what fell due by itself: no record is to blame.
-            0 => None,
+            0 => unreachable!("where there is no record, none is to blame"),
             1 => {
                 self.reached.clear();
                 let mut again = None;
@@ -81,5 +80,96 @@ impl Bisection {
     pub(crate) fn released(&mut self, task: TaskId) {
         self.condemned.retain(|(of, _)| *of != task);
         self.reached.remove(&task);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TASK: TaskId = TaskId { topic: 0, partition: 0 };
+    const OTHER: TaskId = TaskId { topic: 0, partition: 1 };
+
+    fn refused_up_to(records: u64, next: i64) -> Bisection {
+        let mut bisection = Bisection::default();
+        assert_eq!(bisection.refused(records, [(TASK, NextOffset(next))].into_iter()), None);
+        bisection
+    }
+
+    /// Reads `records` records of which these are refused, until all are committed. Returns how often a transaction was
+    /// refused, and what was rejected.
+    fn search(records: i64, culprits: &[i64]) -> (u32, Vec<i64>) {
+        let (mut bisection, mut at, mut refusals, mut rejected) = (Bisection::default(), 0, 0, Vec::new());
+        while at < records {
+            let to = records.min(at + bisection.records_max(1_000) as i64);
+            let condemned: Vec<i64> =
+                (at..to).filter(|offset| bisection.is_condemned(TASK, RecordOffset(*offset))).collect();
+            if culprits.iter().any(|culprit| (at..to).contains(culprit) && !condemned.contains(culprit)) {
+                refusals += 1;
+                let refused = bisection.refused((to - at) as u64, [(TASK, NextOffset(to))].into_iter());
+                assert_eq!(refused, None);
+                continue;
+            }
+            let suspects = (at..to).filter(|offset| bisection.is_suspect(TASK, RecordOffset(*offset))).count();
+            bisection.committed(TASK, NextOffset(to));
+            bisection.passed(suspects as u64);
+            rejected.extend(condemned);
+            at = to;
+        }
+        assert!(bisection.condemned.is_empty() && bisection.reached.is_empty(), "the search ends");
+        (refusals, rejected)
+    }
+
+    #[test]
+    fn only_the_refused_records_are_rejected_after_few_refusals() {
+        for culprit in [0, 1, 499, 500, 998, 999] {
+            let (refusals, rejected) = search(1_000, &[culprit]);
+            assert_eq!(rejected, [culprit]);
+            assert!(refusals <= 11, "{refusals} refusals for 1000 records");
+        }
+        assert_eq!(search(1_000, &[3, 4, 700, 999]).1, [3, 4, 700, 999]);
+        assert_eq!(search(1_000, &[]), (0, vec![]));
+        assert_eq!(search(5, &[0, 1, 2, 3, 4]).1, [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn half_as_many_records_as_suspects_are_allowed() {
+        let mut bisection = refused_up_to(10, 20);
+        assert_eq!((bisection.records_max(100), bisection.records_max(3)), (5, 3));
+        bisection.committed(TASK, NextOffset(14));
+        bisection.passed(4);
+        assert_eq!(bisection.records_max(100), 3);
+        bisection.committed(TASK, NextOffset(20));
+        assert_eq!(bisection.records_max(100), 100);
+    }
+
+    #[test]
+    fn suspects_lie_before_the_position_that_was_reached() {
+        let bisection = refused_up_to(10, 20);
+        assert!(bisection.is_suspect(TASK, RecordOffset(19)));
+        assert!(!bisection.is_suspect(TASK, RecordOffset(20)));
+        assert!(!bisection.is_suspect(OTHER, RecordOffset(19)));
+    }
+
+    #[test]
+    fn a_record_stays_condemned_until_it_is_committed() {
+        let mut bisection = refused_up_to(1, 20);
+        bisection.committed(OTHER, NextOffset(20));
+        bisection.committed(TASK, NextOffset(19));
+        assert!(bisection.is_condemned(TASK, RecordOffset(19)));
+        assert!(!bisection.is_condemned(OTHER, RecordOffset(19)));
+        assert_eq!(bisection.refused(1, [(TASK, NextOffset(20))].into_iter()), Some(TASK));
+        bisection.committed(TASK, NextOffset(20));
+        assert_eq!(bisection, Bisection::default());
+    }
+
+    #[test]
+    fn a_partition_takes_its_suspects_and_condemned_along() {
+        let mut bisection = refused_up_to(1, 20);
+        bisection.released(TASK);
+        assert!(!bisection.is_condemned(TASK, RecordOffset(19)));
+        let mut bisection = refused_up_to(10, 20);
+        bisection.released(TASK);
+        assert_eq!(bisection.records_max(100), 100);
     }
 }

@@ -13,6 +13,7 @@
 //!
 //! **Where to start.** [`worker::Worker::handle`] and the diagram above [`phase::Phase`].
 
+mod backoff;
 mod bisection;
 pub mod effect;
 pub mod input;

@@ -20,11 +20,13 @@ pub struct Txn {
     pub suspects: u64,
     /// Partition that waits once this transaction was dropped: even the rejection of its record was refused.
     pub refused: Option<TaskId>,
+    /// It is dropped because of a fault that no record in it is to blame for.
+    pub blameless: bool,
 }
 
 impl Txn {
     pub(crate) const fn new(began_at: Now) -> Self {
-        Self { began_at, records: 0, tasks: BTreeSet::new(), suspects: 0, refused: None }
+        Self { began_at, records: 0, tasks: BTreeSet::new(), suspects: 0, refused: None, blameless: false }
     }
 
     pub(crate) fn count(&mut self, task: TaskId, suspect: bool) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use throughline_model::{NextOffset, Now, RecordOffset};
 
+use crate::backoff::Backoff;
 use crate::bisection::Bisection;
 use crate::effect::{CommitOffset, Effect, Effects, StopReason};
 use crate::input::{Assignment, CommitOutcome, Input, InputRecord, ProduceFault, TaskId};
@@ -27,9 +28,6 @@ impl Default for WorkerOptions {
     }
 }
 
-/// How long a transaction without records waits after one like it was dropped, in milliseconds.
-const TIMERS_RETRY: u64 = 1_000;
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Task {
     /// Position inside the open transaction.
@@ -40,6 +38,8 @@ struct Task {
     txn_seq: u64,
     /// State is being read back.
     restoring: bool,
+    /// It waits for something outside.
+    stalled: bool,
     /// Already somebody else's: what its committed offset says is no longer about us.
     lost: bool,
     /// First record in the open transaction.
@@ -56,8 +56,7 @@ pub struct Worker<P> {
     tasks: BTreeMap<TaskId, Task>,
     phase: Phase,
     bisection: Bisection,
-    /// When a transaction without records was last dropped.
-    timers_dropped_at: Option<Now>,
+    backoff: Backoff,
     /// Partitions to give back once the transaction has ended.
     leaving: Vec<TaskId>,
     draining: bool,
@@ -72,7 +71,7 @@ impl<P: Processor> Worker<P> {
             tasks: BTreeMap::new(),
             phase: Phase::Idle,
             bisection: Bisection::default(),
-            timers_dropped_at: None,
+            backoff: Backoff::default(),
             leaving: Vec::new(),
             draining: false,
         }
@@ -107,11 +106,7 @@ impl<P: Processor> Worker<P> {
             Input::Restored(task) => self.restored(task, effects),
             Input::Revoked(tasks) => self.revoked(tasks, now, effects),
             Input::Lost(tasks) => self.lost(tasks, effects),
-            Input::Unstalled(task) => {
-                if self.tasks.get(&task).is_some_and(|task| !task.restoring) {
-                    effects.push(Effect::Resume(task));
-                }
-            }
+            Input::Unstalled(task) => self.unstalled(task, effects),
             Input::ProduceFailed(fault) => self.produce_failed(fault, effects),
             Input::Ended(outcome) => self.ended(outcome, now, effects),
             Input::Aborted => self.aborted(now, effects),
@@ -133,6 +128,7 @@ impl<P: Processor> Worker<P> {
                 committed: assignment.next,
                 txn_seq: assignment.txn_seq,
                 restoring,
+                stalled: false,
                 lost: false,
                 first: None,
                 again: None,
@@ -140,19 +136,46 @@ impl<P: Processor> Worker<P> {
             let before = self.tasks.insert(assignment.task, task);
             assert!(before.is_none(), "a partition was assigned twice: {:?}", assignment.task);
             self.processor.assign(assignment.task);
-            if restoring {
+            if restoring || self.backoff.is_waiting() {
                 effects.push(Effect::Pause(assignment.task));
+            }
+            if restoring {
                 effects.push(Effect::StartRestore(assignment.task));
             }
         }
     }
 
     fn restored(&mut self, id: TaskId, effects: &mut Effects) {
-        // A partition may have been revoked while its changelog was read, and one that stalls stays paused.
+        // A partition may have been revoked while its changelog was read.
         if let Some(task) = self.tasks.get_mut(&id).filter(|task| task.restoring) {
             task.restoring = false;
             self.processor.restored(id, task.next);
+            self.resume(id, effects);
+        }
+    }
+
+    fn unstalled(&mut self, id: TaskId, effects: &mut Effects) {
+        if let Some(task) = self.tasks.get_mut(&id).filter(|task| task.stalled) {
+            task.stalled = false;
+            self.resume(id, effects);
+        }
+    }
+
+    /// Fetches the partition again, if nothing else keeps it paused.
+    fn resume(&self, id: TaskId, effects: &mut Effects) {
+        let pauses = |task: &Task| task.restoring || task.stalled;
+        if !self.backoff.is_waiting() && self.tasks.get(&id).is_some_and(|task| !pauses(task)) {
             effects.push(Effect::Resume(id));
+        }
+    }
+
+    /// Nothing is fetched for a while: the same batch would meet the same fault.
+    fn wait(&mut self, now: Now, effects: &mut Effects) {
+        self.backoff.begin(now);
+        for (id, task) in &self.tasks {
+            if !task.restoring && !task.stalled && !self.leaving.contains(id) {
+                effects.push(Effect::Pause(*id));
+            }
         }
     }
 
@@ -177,6 +200,7 @@ impl<P: Processor> Worker<P> {
             }
             Err(_stall) => {
                 task.again = Some(record.offset);
+                task.stalled = true;
                 effects.push(Effect::Pause(record.task));
                 effects.push(Effect::Seek(vec![(record.task, NextOffset(record.offset.0))]));
                 effects.push(Effect::Stalled(record.task));
@@ -218,6 +242,9 @@ impl<P: Processor> Worker<P> {
                 }
             }
             Phase::Idle => {
+                if self.backoff.end(now) {
+                    self.tasks.keys().for_each(|id| self.resume(*id, effects));
+                }
                 if let Some(task) = self.timers_due(now) {
                     self.opened(now, effects).tasks.insert(task);
                     self.end(now, effects);
@@ -232,9 +259,8 @@ impl<P: Processor> Worker<P> {
     /// An owned, restored partition on which something falls due without a record.
     fn timers_due(&self, now: Now) -> Option<TaskId> {
         let (due, task) = self.processor.next_due()?;
-        let waits = self.timers_dropped_at.is_some_and(|at| now.as_millis().abs_diff(at.as_millis()) < TIMERS_RETRY);
         let owned = self.tasks.get(&task).is_some_and(|task| !task.restoring);
-        (due <= now && owned && !waits).then_some(task)
+        (due <= now && owned && !self.backoff.is_waiting()).then_some(task)
     }
 
     /// Asks for the end of the open transaction.
@@ -282,7 +308,7 @@ impl<P: Processor> Worker<P> {
             }
         }
         self.bisection.passed(txn.suspects);
-        self.timers_dropped_at = None;
+        self.backoff.committed();
         self.processor.commit(now);
         effects.push(Effect::Published { records: txn.records });
         self.settled(effects);
@@ -303,15 +329,18 @@ impl<P: Processor> Worker<P> {
                 }
             }
         }
-        if txn.records == 0 {
-            self.timers_dropped_at = Some(now);
-        }
         if !seeks.is_empty() {
             effects.push(Effect::Seek(seeks));
         }
-        if let Some(task) = txn.refused.filter(|task| !self.leaving.contains(task)) {
-            effects.push(Effect::Pause(task));
-            effects.push(Effect::Stalled(task));
+        if let Some(id) = txn.refused.filter(|id| !self.leaving.contains(id))
+            && let Some(task) = self.tasks.get_mut(&id)
+        {
+            task.stalled = true;
+            effects.push(Effect::Pause(id));
+            effects.push(Effect::Stalled(id));
+        }
+        if txn.blameless {
+            self.wait(now, effects);
         }
         self.settled(effects);
     }
@@ -401,7 +430,8 @@ impl<P: Processor> Worker<P> {
 
     /// Only an error that a record can cause narrows the batch; the network is not the record's fault.
     fn note_fault(&mut self, fault: ProduceFault, txn: &mut Txn) {
-        if fault != ProduceFault::Content {
+        txn.blameless = fault == ProduceFault::Transient || txn.records == 0;
+        if txn.blameless {
             return;
         }
         let reached = txn.tasks.iter().filter_map(|id| self.tasks.get(id).map(|task| (*id, task.next)));
@@ -458,6 +488,7 @@ impl<P: Processor> Worker<P> {
         effects.outputs.clear();
         self.leaving.clear();
         self.bisection = Bisection::default();
+        self.backoff = Backoff::default();
         for (task, _) in std::mem::take(&mut self.tasks) {
             self.processor.revoke(task);
         }

@@ -29,14 +29,15 @@ fn revoked_partitions_are_given_back_after_the_commit() {
 fn revoked_partitions_are_given_back_after_an_abort() {
     check(
         "assign 0@0#0 1@0#0; record 0 0 a; record 1 0 x; revoke 0; ended transient; aborted;
-         record 1 0 x; tick 100; ended committed",
+         tick 100; record 1 0 x; tick 100; ended committed",
         expect![[r#"
             assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0
             record 0 0 a -> begin
             record 1 0 x
             revoke 0 -> commit 0@1#1 1@1#1 [a x]
             ended transient -> abort
-            aborted -> seek 1@0, unassign 0
+            aborted -> seek 1@0, pause 1, unassign 0
+            tick 100 -> resume 1
             record 1 0 x -> begin
             tick 100 -> commit 1@1#1 [x]
             ended committed -> published 1
@@ -304,7 +305,7 @@ fn drain_while_aborting() {
             record 0 0 a -> begin
             produce-failed transient -> abort
             drain
-            aborted -> seek 0@0, stop
+            aborted -> seek 0@0, pause 0, stop
             = stopped, committed 0:[]
         "#]],
     );

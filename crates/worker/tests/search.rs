@@ -147,7 +147,7 @@ fn a_rejection_that_is_refused_too_stalls_its_partition() {
 fn a_fault_of_the_network_narrows_nothing() {
     check(
         "assign 0@0#0
-         record 0 0 a; record 0 1 b; tick 100; ended transient; aborted
+         record 0 0 a; record 0 1 b; tick 100; ended transient; aborted; tick 100
          record 0 0 a; record 0 1 b; record 0 2 c; tick 0; tick 100; ended committed",
         expect![[r#"
             assign 0@0#0 -> assign 0@0#0
@@ -155,7 +155,8 @@ fn a_fault_of_the_network_narrows_nothing() {
             record 0 1 b
             tick 100 -> commit 0@2#1 [a b]
             ended transient -> abort
-            aborted -> seek 0@0
+            aborted -> seek 0@0, pause 0
+            tick 100 -> resume 0
             record 0 0 a -> begin
             record 0 1 b
             record 0 2 c
@@ -163,6 +164,55 @@ fn a_fault_of_the_network_narrows_nothing() {
             tick 100 -> commit 0@3#1 [a b c]
             ended committed -> published 3
             = idle, committed 0:[a b c]
+        "#]],
+    );
+}
+
+#[test]
+fn the_search_ends_with_everything_dropped() {
+    check(
+        "assign 0@0#0
+         record 0 0 a; record 0 1 BAD; produce-failed content; aborted; record 0 0 a; tick 0;
+         ended fenced
+         assign 0@0#0; record 0 0 a; record 0 1 BAD; tick 0; tick 100; ended committed",
+        expect![[r#"
+            assign 0@0#0 -> assign 0@0#0
+            record 0 0 a -> begin
+            record 0 1 BAD
+            produce-failed content -> abort
+            aborted -> seek 0@0
+            record 0 0 a -> begin
+            tick 0 -> commit 0@1#1 [a]
+            ended fenced -> rejoin
+            assign 0@0#0 -> assign 0@0#0
+            record 0 0 a -> begin
+            record 0 1 BAD
+            tick 0
+            tick 100 -> commit 0@2#1 [a BAD]
+            ended committed -> published 2
+            = idle, committed 0:[a BAD]
+        "#]],
+    );
+}
+
+#[test]
+fn a_refused_rejection_of_a_leaving_partition_stalls_nobody() {
+    check(
+        "assign 0@0#0
+         record 0 0 BAD; tick 100; ended content; aborted
+         record 0 0 BAD; tick 100; ended content; revoke 0; aborted",
+        expect![[r#"
+            assign 0@0#0 -> assign 0@0#0
+            record 0 0 BAD -> begin
+            tick 100 -> commit 0@1#1 [BAD]
+            ended content -> abort
+            aborted -> seek 0@0
+            record 0 0 BAD -> begin
+            tick 100 -> commit 0@1#1 [rejected(BAD)]
+            ended content -> abort
+            revoke 0
+            aborted -> unassign 0
+            = idle, committed 
         "#]],
     );
 }

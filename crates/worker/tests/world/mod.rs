@@ -100,7 +100,10 @@ impl World {
             0..=3 => self.poll(),
             4 => self.tick(40),
             5 => self.tick(200),
-            6 => self.tick(-500),
+            6 => {
+                let later = [-500, 2_000, 10_000][usize::from(self.choose(3))];
+                self.tick(later);
+            }
             7 => self.revoke(),
             8 => self.take_away(),
             9 => self.rebalance(),
