@@ -325,10 +325,16 @@ impl Customer {
         for statement in &body.consents {
             moved |= profile.consents.state(statement, header.occurred_at, source);
         }
+        self.profile_moved(moved);
+        moved
+    }
+
+    fn profile_moved(&mut self, moved: bool) {
         if moved {
             self.dirty.insert(Part::Profile);
         }
-        moved
+        // Most customers have no profile: one without content is none.
+        self.profile = self.profile.take().filter(|profile| **profile != Profile::default());
     }
 
     fn take_in_profile(&mut self, touchpoint: &Touchpoint<'_>) {
@@ -349,9 +355,7 @@ impl Customer {
                 moved |= profile.link(identifier, body.source, header.occurred_at);
             }
         }
-        if moved {
-            self.dirty.insert(Part::Profile);
-        }
+        self.profile_moved(moved);
     }
 
     /// Whether a purpose is allowed as of `at`: unknown allows `process` and, unless strict, `service`.

@@ -52,6 +52,15 @@ fn assert_same(left: &Customer, right: &Customer, rules: &Rules) {
     assert_eq!(first.links, second.links);
     assert_eq!(first.attributes, second.attributes);
     assert_eq!(first.consent, second.consent);
+    let channels = |customer: &Customer| {
+        let rows = customer.core.channels.rows.iter().filter(|row| row.count > 0);
+        rows.map(|row| (row.channel, row.count, row.sums.mean().expect("has weight"))).collect::<Vec<_>>()
+    };
+    for (first, second) in channels(left).into_iter().zip(channels(right)) {
+        assert_eq!((first.0, first.1), (second.0, second.1));
+        assert!(close(first.2, second.2), "{first:?} {second:?}");
+    }
+    assert_eq!(channels(left).len(), channels(right).len());
     let sums = |customer: &Customer| {
         let sums = customer.core.sums;
         [sums.moment, sums.relationship, sums.lifetime].map(|horizon| (horizon.landmark, horizon.a, horizon.b))
@@ -178,8 +187,11 @@ proptest! {
             .iter()
             .enumerate()
             .map(|(number, &(at, tenth))| {
-                valenced(number as u32, at, f64::from(tenth) / 10.0)
-                    .channel([Channel::Web, Channel::Store][number % 2])
+                let kind = [EvidenceKind::Csat, EvidenceKind::Sentiment][number % 2];
+                let score = f64::from(tenth) / 10.0;
+                touch(number as u32, TouchpointType::ContactAnalyzed, at)
+                    .answer(Evidence { min: -1.0, max: 1.0, ..Evidence::new(kind, score) })
+                    .channel([Channel::Web, Channel::Store][number / 2 % 2])
                     .with(|body| body.set_owner(OwnerKind::Partner, ["a", "b", "c"][number % 3]))
             })
             .collect();

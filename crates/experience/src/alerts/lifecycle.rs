@@ -42,7 +42,7 @@ pub struct Evaluation<'c, 't> {
     pub personalization: bool,
     /// Relationship score as published.
     pub relationship: f64,
-    /// z as published, if the touchpoint is valenced and z exists.
+    /// z as published, if it exists and the touchpoint is valenced or corrects one.
     pub z: Option<f64>,
 }
 
@@ -136,7 +136,8 @@ impl Run<'_, '_, '_, '_, '_> {
             self.book.low_streak = 0;
             self.book.suppressed &= !bit(AlertType::ExperienceLow);
         }
-        if let Some(drop) = self.evaluation.is_drop() {
+        // z is evaluated at valenced touchpoints only; a removal has none.
+        if let Some(drop) = self.evaluation.is_drop().filter(|_| self.evaluation.valuation.is_valenced()) {
             self.book.drops = (self.book.drops << 1 | u8::from(drop)) & 0b111;
             if !drop {
                 self.book.suppressed &= !bit(AlertType::ExperienceDrop);
@@ -153,7 +154,7 @@ impl Run<'_, '_, '_, '_, '_> {
             let record = &mut self.book.records[at];
             let stands = match record.kind {
                 AlertType::ExperienceLow => self.evaluation.is_low(),
-                AlertType::ExperienceDrop => self.evaluation.z.is_some_and(|_| self.evaluation.is_drop() == Some(true)),
+                AlertType::ExperienceDrop => self.evaluation.is_drop() == Some(true),
                 kind => found.iter().flatten().any(|cause| cause.kind == kind && cause.scope == record.scope),
             };
             if !record.is_live() || stands || !record.causes.contains(&id) {
@@ -233,7 +234,9 @@ impl Run<'_, '_, '_, '_, '_> {
             (AlertType::ExperienceLow, self.evaluation.is_low() && self.book.low_streak >= LOW_HOLD),
             (
                 AlertType::ExperienceDrop,
-                self.evaluation.is_drop() == Some(true) && self.book.drops.count_ones() >= DROP_HOLD,
+                self.evaluation.is_drop() == Some(true)
+                    && self.evaluation.valuation.is_valenced()
+                    && self.book.drops.count_ones() >= DROP_HOLD,
             ),
         ];
         for (kind, held) in held {
