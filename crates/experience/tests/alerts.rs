@@ -473,3 +473,33 @@ fn s0_1_the_brand_stays_the_relationship_owner() {
     assert_eq!(brand.relationship(), partner.relationship());
     assert!(partner.relationship() < 60.0);
 }
+
+/// The simulation of `alerts.md`: a touchpoint every two days for 120 days, valence normal with mean 0 and spread .5.
+fn transitions_per_customer(resolves_at: f64) -> f64 {
+    let mut seed = 42u64;
+    let mut uniform = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 11) as f64 / (1u64 << 53) as f64
+    };
+    let mut transitions = 0;
+    for _ in 0..400 {
+        let mut story = Story::default();
+        story.rules.read.alerts.experience_low.resolves_at = Some(resolves_at);
+        story.rules.read.alerts.experience_drop.mode = RuleMode::Off;
+        for number in 0..60 {
+            // Twelve uniform numbers add up to a normal one, near enough.
+            let normal = (0..12).map(|_| uniform()).sum::<f64>() - 6.0;
+            story.play(valenced(number, f64::from(number) * 2.0, (normal * 0.5).clamp(-1.0, 1.0)));
+        }
+        transitions += story.list(ExperienceLow).len();
+    }
+    transitions as f64 / 400.0
+}
+
+#[test]
+fn ten_points_between_the_thresholds_keep_alerts_from_flapping() {
+    let with_gap = transitions_per_customer(50.0);
+    assert!((0.5..=0.95).contains(&with_gap), "{with_gap}");
+    let without_gap = transitions_per_customer(40.0);
+    assert!(without_gap > 2.0 * with_gap, "{without_gap} {with_gap}");
+}
