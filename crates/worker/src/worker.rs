@@ -136,9 +136,12 @@ impl<P: Processor> Worker<P> {
             let before = self.tasks.insert(assignment.task, task);
             assert!(before.is_none(), "a partition was assigned twice: {:?}", assignment.task);
             self.processor.assign(assignment.task);
-            if restoring || self.backoff.is_waiting() {
-                effects.push(Effect::Pause(assignment.task));
-            }
+            // A partition that comes back to the same consumer is still paused if it was when it left.
+            effects.push(if restoring || self.backoff.is_waiting() {
+                Effect::Pause(assignment.task)
+            } else {
+                Effect::Resume(assignment.task)
+            });
             if restoring {
                 effects.push(Effect::StartRestore(assignment.task));
             }

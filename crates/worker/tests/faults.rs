@@ -12,7 +12,7 @@ fn a_failed_output_goes_back_to_the_committed_positions() {
          produce-failed transient; aborted; tick 99; tick 1; record 0 1 b; record 1 8 x; tick 100;
          ended committed",
         expect![[r#"
-            assign 0@0#0 1@7#3 -> assign 0@0#0 1@7#3
+            assign 0@0#0 1@7#3 -> assign 0@0#0 1@7#3, resume 0, resume 1
             record 0 0 a -> begin
             tick 100 -> commit 0@1#1 [a]
             ended committed -> published 1
@@ -37,7 +37,7 @@ fn a_record_skipped_after_an_abort_is_a_bug() {
         "assign 0@0#0; record 0 3 a; record 0 4 b; produce-failed transient; aborted; tick 100;
          record 0 4 b",
         expect![[r#"
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 3 a -> begin
             record 0 4 b
             produce-failed transient -> abort
@@ -54,7 +54,7 @@ fn a_record_read_twice_is_a_bug() {
     check(
         "assign 0@0#0; record 0 3 a; record 0 3 a",
         expect![[r#"
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 3 a -> begin
             record 0 3 a -> panics: offset went backwards in TaskId { topic: 0, partition: 0 }
             = open, committed 0:[]
@@ -68,7 +68,7 @@ fn a_failed_abort_is_resolved_by_a_new_producer() {
         "assign 0@0#0; record 0 0 a; produce-failed transient; abort-failed; read 0; tick 100;
          record 0 0 a; tick 100; ended committed",
         expect![[r#"
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 0 a -> begin
             produce-failed transient -> abort
             abort-failed -> resolve 0@1#1
@@ -89,7 +89,7 @@ fn a_stalled_partition_waits_and_the_others_go_on() {
         "assign 0@0#0 1@0#0; record 0 0 stall; tick 100; record 1 0 x; tick 100; ended committed;
          unstalled 0; record 0 0 a; tick 100; ended committed",
         expect![[r#"
-            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0
+            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0, resume 0, resume 1
             record 0 0 stall -> pause 0, seek 0@0, stalled 0
             tick 100
             record 1 0 x -> begin
@@ -110,7 +110,7 @@ fn a_stall_inside_a_transaction_keeps_what_came_before() {
         "assign 0@0#0; record 0 0 a; record 0 1 stall; tick 100; ended committed; unstalled 0;
          record 0 1 b; tick 100; ended committed",
         expect![[r#"
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 0 a -> begin
             record 0 1 stall -> pause 0, seek 0@1, stalled 0
             tick 100 -> commit 0@1#1 [a]
@@ -130,7 +130,7 @@ fn a_stall_and_an_abort_go_back_to_the_committed_position() {
         "assign 0@0#0; record 0 0 a; record 0 1 stall; produce-failed transient; aborted; tick 100;
          unstalled 0; record 0 0 a; record 0 1 b; tick 100; ended committed",
         expect![[r#"
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 0 a -> begin
             record 0 1 stall -> pause 0, seek 0@1, stalled 0
             produce-failed transient -> abort
@@ -151,7 +151,7 @@ fn a_record_behind_a_stalled_one_is_a_bug() {
     check(
         "assign 0@0#0; record 0 0 stall; record 0 1 b",
         expect![[r#"
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 0 stall -> pause 0, seek 0@0, stalled 0
             record 0 1 b -> panics: records were skipped in TaskId { topic: 0, partition: 0 }
             = idle, committed 0:[]
@@ -174,7 +174,7 @@ fn faults_in_a_row_wait_longer_up_to_ten_seconds() {
          produce-failed transient; aborted; tick 9999; tick 1; record 0 0 a; tick 100;
          ended committed; record 0 1 b; produce-failed transient; aborted; tick 99; tick 1",
         expect![[r#"
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 0 a -> begin
             produce-failed transient -> abort
             aborted -> seek 0@0, pause 0
@@ -260,12 +260,30 @@ fn what_comes_while_waiting_stays_paused_until_the_wait_is_over() {
 }
 
 #[test]
+fn a_partition_that_left_paused_comes_back_unpaused() {
+    check(
+        "assign 0@0#0; record 0 0 stall; revoke 0; assign 0@0#0; record 0 0 a; tick 100;
+         ended committed",
+        expect![[r#"
+            assign 0@0#0 -> assign 0@0#0, resume 0
+            record 0 0 stall -> pause 0, seek 0@0, stalled 0
+            revoke 0 -> unassign 0
+            assign 0@0#0 -> assign 0@0#0, resume 0
+            record 0 0 a -> begin
+            tick 100 -> commit 0@1#1 [a]
+            ended committed -> published 1
+            = idle, committed 0:[a]
+        "#]],
+    );
+}
+
+#[test]
 fn a_partition_revoked_while_waiting_is_given_back_at_once() {
     check(
         "assign 0@0#0 1@0#0; record 0 0 a; produce-failed transient; aborted; revoke 0; tick 100;
          drain",
         expect![[r#"
-            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0
+            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0, resume 0, resume 1
             record 0 0 a -> begin
             produce-failed transient -> abort
             aborted -> seek 0@0, pause 0, pause 1

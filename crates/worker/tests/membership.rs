@@ -11,7 +11,7 @@ fn revoked_partitions_are_given_back_after_the_commit() {
         "assign 0@0#0 1@0#0; record 0 0 a; record 1 0 x; revoke 0; ended committed; record 1 1 y;
          tick 100; ended committed",
         expect![[r#"
-            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0
+            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0, resume 0, resume 1
             record 0 0 a -> begin
             record 1 0 x
             revoke 0 -> commit 0@1#1 1@1#1 [a x]
@@ -31,7 +31,7 @@ fn revoked_partitions_are_given_back_after_an_abort() {
         "assign 0@0#0 1@0#0; record 0 0 a; record 1 0 x; revoke 0; ended transient; aborted;
          tick 100; record 1 0 x; tick 100; ended committed",
         expect![[r#"
-            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0
+            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0, resume 0, resume 1
             record 0 0 a -> begin
             record 1 0 x
             revoke 0 -> commit 0@1#1 1@1#1 [a x]
@@ -51,7 +51,7 @@ fn partitions_revoked_while_committing_wait_for_the_end() {
     check(
         "assign 0@0#0 1@0#0; record 0 0 a; tick 100; revoke 0; revoke 0; ended committed",
         expect![[r#"
-            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0
+            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0, resume 0, resume 1
             record 0 0 a -> begin
             tick 100 -> commit 0@1#1 [a]
             revoke 0
@@ -90,7 +90,7 @@ fn lost_while_open_commits_nothing() {
         "assign 0@0#0 1@0#0; record 0 0 a; record 1 0 x; lost 0; aborted; record 1 0 x; tick 100;
          ended committed",
         expect![[r#"
-            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0
+            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0, resume 0, resume 1
             record 0 0 a -> begin
             record 1 0 x
             lost 0 -> abort
@@ -109,7 +109,7 @@ fn lost_while_committing_takes_the_outcome_as_it_comes() {
         "assign 0@0#0 1@0#0; record 0 0 a; record 1 0 x; tick 100; lost 0; ended committed;
          record 1 1 y; tick 100",
         expect![[r#"
-            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0
+            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0, resume 0, resume 1
             record 0 0 a -> begin
             record 1 0 x
             tick 100 -> commit 0@1#1 1@1#1 [a x]
@@ -129,7 +129,7 @@ fn lost_while_committing_and_indeterminate_asks_a_partition_that_is_still_owned(
         "assign 0@0#0 1@0#0; record 0 0 a; record 1 0 x; tick 100; lost 0; ended indeterminate;
          read 0",
         expect![[r#"
-            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0
+            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0, resume 0, resume 1
             record 0 0 a -> begin
             record 1 0 x
             tick 100 -> commit 0@1#1 1@1#1 [a x]
@@ -147,7 +147,7 @@ fn lost_while_the_only_partition_is_asked_for_drops_everything() {
     check(
         "assign 0@0#0 1@0#0; record 0 0 a; tick 100; ended indeterminate; lost 0; read 1",
         expect![[r#"
-            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0
+            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0, resume 0, resume 1
             record 0 0 a -> begin
             tick 100 -> commit 0@1#1 [a]
             ended indeterminate -> resolve 0@1#1
@@ -163,7 +163,7 @@ fn lost_with_nothing_left_to_ask_drops_everything() {
     check(
         "assign 0@0#0; record 0 0 a; tick 100; lost 0; ended indeterminate",
         expect![[r#"
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 0 a -> begin
             tick 100 -> commit 0@1#1 [a]
             lost 0
@@ -179,7 +179,7 @@ fn indeterminate_and_committed() {
         "assign 0@0#0 1@3#9; record 0 0 a; record 1 3 x; tick 100; ended indeterminate; read 1;
          record 1 4 y; tick 100",
         expect![[r#"
-            assign 0@0#0 1@3#9 -> assign 0@0#0 1@3#9
+            assign 0@0#0 1@3#9 -> assign 0@0#0 1@3#9, resume 0, resume 1
             record 0 0 a -> begin
             record 1 3 x
             tick 100 -> commit 0@1#1 1@4#10 [a x]
@@ -198,7 +198,7 @@ fn indeterminate_and_not_committed() {
         "assign 0@0#0 1@3#9; record 0 0 a; record 1 3 x; tick 100; ended indeterminate; read 0;
          record 0 0 a; tick 100",
         expect![[r#"
-            assign 0@0#0 1@3#9 -> assign 0@0#0 1@3#9
+            assign 0@0#0 1@3#9 -> assign 0@0#0 1@3#9, resume 0, resume 1
             record 0 0 a -> begin
             record 1 3 x
             tick 100 -> commit 0@1#1 1@4#10 [a x]
@@ -217,12 +217,12 @@ fn indeterminate_and_unreadable() {
         "assign 0@0#0 1@3#9; record 0 0 a; tick 100; ended indeterminate; read nothing;
          assign 0@1#1; record 0 1 b; tick 100",
         expect![[r#"
-            assign 0@0#0 1@3#9 -> assign 0@0#0 1@3#9
+            assign 0@0#0 1@3#9 -> assign 0@0#0 1@3#9, resume 0, resume 1
             record 0 0 a -> begin
             tick 100 -> commit 0@1#1 [a]
             ended indeterminate -> resolve 0@1#1
             read nothing -> rejoin
-            assign 0@1#1 -> assign 0@1#1
+            assign 0@1#1 -> assign 0@1#1, resume 0
             record 0 1 b -> begin
             tick 100 -> commit 0@2#2 [b]
             = committing, committed 0:[]
@@ -235,7 +235,7 @@ fn indeterminate_and_moved_by_somebody_else() {
     check(
         "assign 0@0#0; record 0 0 a; tick 100; ended indeterminate; read 2",
         expect![[r#"
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 0 a -> begin
             tick 100 -> commit 0@1#1 [a]
             ended indeterminate -> resolve 0@1#1
@@ -251,12 +251,12 @@ fn fenced_drops_everything() {
         "assign 0@0#0 1@0#0; record 0 0 a; tick 100; revoke 1; ended fenced; assign 0@5#4;
          record 0 5 f; tick 100; ended committed",
         expect![[r#"
-            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0
+            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0, resume 0, resume 1
             record 0 0 a -> begin
             tick 100 -> commit 0@1#1 [a]
             revoke 1
             ended fenced -> rejoin
-            assign 0@5#4 -> assign 0@5#4
+            assign 0@5#4 -> assign 0@5#4, resume 0
             record 0 5 f -> begin
             tick 100 -> commit 0@6#5 [f]
             ended committed -> published 1
@@ -270,7 +270,7 @@ fn drain_commits_what_is_open_and_stops() {
     check(
         "assign 0@0#0; record 0 0 a; drain; ended committed; tick 100",
         expect![[r#"
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 0 a -> begin
             drain -> commit 0@1#1 [a]
             ended committed -> published 1, stop
@@ -285,7 +285,7 @@ fn drain_while_committing() {
     check(
         "assign 0@0#0; record 0 0 a; tick 100; drain; drain; ended committed",
         expect![[r#"
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 0 a -> begin
             tick 100 -> commit 0@1#1 [a]
             drain
@@ -301,7 +301,7 @@ fn drain_while_aborting() {
     check(
         "assign 0@0#0; record 0 0 a; produce-failed transient; drain; aborted",
         expect![[r#"
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 0 a -> begin
             produce-failed transient -> abort
             drain
@@ -316,7 +316,7 @@ fn drain_while_the_outcome_is_read() {
     check(
         "assign 0@0#0; record 0 0 a; tick 100; ended indeterminate; drain; read 1",
         expect![[r#"
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 0 a -> begin
             tick 100 -> commit 0@1#1 [a]
             ended indeterminate -> resolve 0@1#1
@@ -332,7 +332,7 @@ fn drain_and_fenced_joins_nothing() {
     check(
         "assign 0@0#0; record 0 0 a; drain; ended fenced",
         expect![[r#"
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 0 a -> begin
             drain -> commit 0@1#1 [a]
             ended fenced -> stop
@@ -359,7 +359,7 @@ fn drain_gives_back_what_was_revoked() {
     check(
         "assign 0@0#0; record 0 0 a; drain; revoke 0; ended committed",
         expect![[r#"
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 0 a -> begin
             drain -> commit 0@1#1 [a]
             revoke 0

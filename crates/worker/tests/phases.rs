@@ -38,7 +38,7 @@ fn idle() {
         "assign 0@5#2 1@0#0",
         INPUTS,
         expect![[r#"
-            assign 2@7#1 -> assign 2@7#1 | idle
+            assign 2@7#1 -> assign 2@7#1, resume 2 | idle
             restored 0 | idle
             revoke 0 -> unassign 0 | idle
             revoke 9 -> unassign 9 | idle
@@ -108,32 +108,32 @@ fn idle_with_a_stall() {
         "assign 0@5#2 1@0#0; record 0 5 stall",
         INPUTS,
         expect![[r#"
-        assign 2@7#1 -> assign 2@7#1 | idle
-        restored 0 | idle
-        revoke 0 -> unassign 0 | idle
-        revoke 9 -> unassign 9 | idle
-        lost 0 -> unassign 0 | idle
-        lost 1 -> unassign 1 | idle
-        record 0 6 b -> panics: records were skipped in TaskId { topic: 0, partition: 0 }
-        record 9 0 x | idle
-        unstalled 0 -> resume 0 | idle
-        unstalled 9 | idle
-        produce-failed transient -> panics: an output can only fail inside a transaction
-        produce-failed content -> panics: an output can only fail inside a transaction
-        ended committed -> panics: an end was reported that nobody asked for
-        ended content -> panics: an end was reported that nobody asked for
-        ended transient -> panics: an end was reported that nobody asked for
-        ended fenced -> panics: an end was reported that nobody asked for
-        ended indeterminate -> panics: an end was reported that nobody asked for
-        aborted -> panics: an abort was reported that nobody asked for
-        abort-failed -> panics: an abort was reported that nobody asked for
-        read 2 -> panics: an outcome was reported that nobody asked for
-        read 3 -> panics: an outcome was reported that nobody asked for
-        read nothing -> panics: an outcome was reported that nobody asked for
-        tick 0 | idle
-        tick 100 | idle
-        drain -> stop | stopped
-    "#]],
+            assign 2@7#1 -> assign 2@7#1, resume 2 | idle
+            restored 0 | idle
+            revoke 0 -> unassign 0 | idle
+            revoke 9 -> unassign 9 | idle
+            lost 0 -> unassign 0 | idle
+            lost 1 -> unassign 1 | idle
+            record 0 6 b -> panics: records were skipped in TaskId { topic: 0, partition: 0 }
+            record 9 0 x | idle
+            unstalled 0 -> resume 0 | idle
+            unstalled 9 | idle
+            produce-failed transient -> panics: an output can only fail inside a transaction
+            produce-failed content -> panics: an output can only fail inside a transaction
+            ended committed -> panics: an end was reported that nobody asked for
+            ended content -> panics: an end was reported that nobody asked for
+            ended transient -> panics: an end was reported that nobody asked for
+            ended fenced -> panics: an end was reported that nobody asked for
+            ended indeterminate -> panics: an end was reported that nobody asked for
+            aborted -> panics: an abort was reported that nobody asked for
+            abort-failed -> panics: an abort was reported that nobody asked for
+            read 2 -> panics: an outcome was reported that nobody asked for
+            read 3 -> panics: an outcome was reported that nobody asked for
+            read nothing -> panics: an outcome was reported that nobody asked for
+            tick 0 | idle
+            tick 100 | idle
+            drain -> stop | stopped
+        "#]],
     );
 }
 
@@ -178,7 +178,7 @@ fn open() {
         "assign 0@5#2 1@0#0; record 0 5 a",
         INPUTS,
         expect![[r#"
-            assign 2@7#1 -> assign 2@7#1 | open
+            assign 2@7#1 -> assign 2@7#1, resume 2 | open
             restored 0 | open
             revoke 0 -> commit 0@6#3 [a] | committing
             revoke 9 -> commit 0@6#3 [a] | committing
@@ -213,7 +213,7 @@ fn committing() {
         "assign 0@5#2 1@0#0; record 0 5 a; tick 100",
         INPUTS,
         expect![[r#"
-            assign 2@7#1 -> assign 2@7#1 | committing
+            assign 2@7#1 -> assign 2@7#1, resume 2 | committing
             restored 0 | committing
             revoke 0 | committing
             revoke 9 | committing
@@ -248,7 +248,7 @@ fn aborting() {
         "assign 0@5#2 1@0#0; record 0 5 a; produce-failed transient",
         INPUTS,
         expect![[r#"
-            assign 2@7#1 -> assign 2@7#1 | aborting
+            assign 2@7#1 -> assign 2@7#1, resume 2 | aborting
             restored 0 | aborting
             revoke 0 | aborting
             revoke 9 | aborting
@@ -283,7 +283,7 @@ fn unknown_after_a_commit() {
         "assign 0@5#2 1@0#0; record 0 5 a; tick 100; ended indeterminate",
         INPUTS,
         expect![[r#"
-            assign 2@7#1 -> assign 2@7#1 | unknown
+            assign 2@7#1 -> assign 2@7#1, resume 2 | unknown
             restored 0 | unknown
             revoke 0 | unknown
             revoke 9 | unknown
@@ -318,7 +318,7 @@ fn unknown_after_an_abort() {
         "assign 0@5#2 1@0#0; record 0 5 a; produce-failed transient; abort-failed",
         INPUTS,
         expect![[r#"
-            assign 2@7#1 -> assign 2@7#1 | unknown
+            assign 2@7#1 -> assign 2@7#1, resume 2 | unknown
             restored 0 | unknown
             revoke 0 | unknown
             revoke 9 | unknown
@@ -353,7 +353,7 @@ fn stopped() {
         "assign 0@5#2 1@0#0; drain",
         INPUTS,
         expect![[r#"
-            assign 2@7#1 -> assign 2@7#1 | stopped
+            assign 2@7#1 -> assign 2@7#1, resume 2 | stopped
             restored 0 | stopped
             revoke 0 -> unassign 0 | stopped
             revoke 9 -> unassign 9 | stopped

@@ -16,7 +16,7 @@ fn the_refused_record_is_found_by_halving() {
          record 0 2 BAD; record 0 3 d; record 0 4 e; tick 0; tick 100; ended committed
          record 0 5 BAD; record 0 6 g; tick 100; ended committed",
         expect![[r#"
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 0 a -> begin
             record 0 1 b
             record 0 2 BAD
@@ -54,7 +54,7 @@ fn a_record_of_another_partition_is_not_rejected_in_its_place() {
          record 0 0 BAD; tick 100; ended content; aborted
          record 1 0 x; record 0 0 BAD; record 0 1 b; tick 100; ended committed",
         expect![[r#"
-            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0
+            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0, resume 0, resume 1
             record 0 0 BAD -> begin
             tick 100 -> commit 0@1#1 [BAD]
             ended content -> abort
@@ -80,7 +80,7 @@ fn records_of_several_partitions_are_searched_together() {
          record 1 0 BAD; tick 0; ended content; aborted
          record 1 0 BAD; record 1 1 y; tick 100; ended committed",
         expect![[r#"
-            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0
+            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0, resume 0, resume 1
             record 0 0 a -> begin
             record 1 0 BAD
             record 0 1 b
@@ -122,7 +122,7 @@ fn a_rejection_that_is_refused_too_stalls_its_partition() {
          record 1 0 x; tick 100; ended committed
          unstalled 0; record 0 0 BAD; tick 100; ended committed",
         expect![[r#"
-            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0
+            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0, resume 0, resume 1
             record 0 0 BAD -> begin
             tick 100 -> commit 0@1#1 [BAD]
             ended content -> abort
@@ -150,7 +150,7 @@ fn a_fault_of_the_network_narrows_nothing() {
          record 0 0 a; record 0 1 b; tick 100; ended transient; aborted; tick 100
          record 0 0 a; record 0 1 b; record 0 2 c; tick 0; tick 100; ended committed",
         expect![[r#"
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 0 a -> begin
             record 0 1 b
             tick 100 -> commit 0@2#1 [a b]
@@ -176,7 +176,7 @@ fn the_search_ends_with_everything_dropped() {
          ended fenced
          assign 0@0#0; record 0 0 a; record 0 1 BAD; tick 0; tick 100; ended committed",
         expect![[r#"
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 0 a -> begin
             record 0 1 BAD
             produce-failed content -> abort
@@ -184,7 +184,7 @@ fn the_search_ends_with_everything_dropped() {
             record 0 0 a -> begin
             tick 0 -> commit 0@1#1 [a]
             ended fenced -> rejoin
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 0 a -> begin
             record 0 1 BAD
             tick 0
@@ -202,7 +202,7 @@ fn a_refused_rejection_of_a_leaving_partition_stalls_nobody() {
          record 0 0 BAD; tick 100; ended content; aborted
          record 0 0 BAD; tick 100; ended content; revoke 0; aborted",
         expect![[r#"
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 0 BAD -> begin
             tick 100 -> commit 0@1#1 [BAD]
             ended content -> abort
@@ -225,7 +225,7 @@ fn the_search_ends_with_its_partition() {
          record 0 0 a; record 0 1 BAD; produce-failed content; aborted; revoke 0
          record 1 0 x; record 1 1 y; tick 0; tick 100; ended committed",
         expect![[r#"
-            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0
+            assign 0@0#0 1@0#0 -> assign 0@0#0 1@0#0, resume 0, resume 1
             record 0 0 a -> begin
             record 0 1 BAD
             produce-failed content -> abort

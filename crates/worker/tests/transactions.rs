@@ -11,7 +11,7 @@ fn a_transaction_is_committed_by_interval() {
         "assign 0@0#0; record 0 0 a; tick 99; record 0 1 b; tick 1; ended committed; record 0 2 c;
          tick 100",
         expect![[r#"
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 0 a -> begin
             tick 99
             record 0 1 b
@@ -30,7 +30,7 @@ fn a_transaction_is_committed_by_records() {
         "limit 2 1000; assign 0@0#0; record 0 0 a; tick 0; record 0 1 b; tick 0; ended committed",
         expect![[r#"
             limit 2 1000
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 0 a -> begin
             tick 0
             record 0 1 b
@@ -48,7 +48,7 @@ fn a_transaction_is_committed_by_bytes() {
          ended committed",
         expect![[r#"
             limit 100 10
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 0 short -> begin
             tick 0
             record 0 1 longer
@@ -64,7 +64,7 @@ fn a_transaction_is_committed_after_the_clock_was_set_back() {
     check(
         "assign 0@0#0; record 0 0 a; tick -3600000; ended committed",
         expect![[r#"
-            assign 0@0#0 -> assign 0@0#0
+            assign 0@0#0 -> assign 0@0#0, resume 0
             record 0 0 a -> begin
             tick -3600000 -> commit 0@1#1 [a]
             ended committed -> published 1
@@ -80,7 +80,7 @@ fn txn_seq_rises_by_one_per_commit_and_partition() {
         "assign 0@5#2 1@0#0; record 0 5 a; record 1 0 x; tick 100; ended committed; record 1 1 y;
          tick 100; ended committed; record 1 2 z; record 0 9 b; tick 100; ended committed",
         expect![[r#"
-            assign 0@5#2 1@0#0 -> assign 0@5#2 1@0#0
+            assign 0@5#2 1@0#0 -> assign 0@5#2 1@0#0, resume 0, resume 1
             record 0 5 a -> begin
             record 1 0 x
             tick 100 -> commit 0@6#3 1@1#1 [a x]
@@ -102,7 +102,7 @@ fn timers_alone_name_an_owned_partition() {
     check(
         "assign 0@5#2 1@8#1; due 1 50; tick 49; tick 1; ended committed; tick 100",
         expect![[r#"
-            assign 0@5#2 1@8#1 -> assign 0@5#2 1@8#1
+            assign 0@5#2 1@8#1 -> assign 0@5#2 1@8#1, resume 0, resume 1
             due 1 50
             tick 49
             tick 1 -> begin, commit 1@8#2 [timer]
@@ -138,7 +138,7 @@ fn timers_alone_whose_outcome_is_unknown() {
     check(
         "assign 0@5#2; due 0 0; tick 0; ended indeterminate; read 3; tick 0",
         expect![[r#"
-            assign 0@5#2 -> assign 0@5#2
+            assign 0@5#2 -> assign 0@5#2, resume 0
             due 0 0
             tick 0 -> begin, commit 0@5#3 [timer]
             ended indeterminate -> resolve 0@5#3
@@ -155,7 +155,7 @@ fn timers_alone_that_were_refused_blame_no_record_and_wait() {
         "assign 0@5#2; due 0 0; tick 0; ended content; aborted; tick 0; tick 99; tick 1;
          ended committed; record 0 5 a; tick 100",
         expect![[r#"
-            assign 0@5#2 -> assign 0@5#2
+            assign 0@5#2 -> assign 0@5#2, resume 0
             due 0 0
             tick 0 -> begin, commit 0@5#3 [timer]
             ended content -> abort

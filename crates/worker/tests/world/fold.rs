@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use throughline_model::{Now, Topic};
+use throughline_model::{NextOffset, Now, Topic};
 use throughline_worker::{InputRecord, Outputs, ProcessContext, Processor, Stall, StateMismatch, TaskId};
 
 use super::Mutant;
@@ -77,6 +77,8 @@ pub struct Fold {
     mutant: Option<Mutant>,
     /// Committed state of every assigned partition.
     pub table: BTreeMap<TaskId, State>,
+    /// Position as of which a restored state was said to be complete.
+    pub complete_as_of: BTreeMap<TaskId, NextOffset>,
     overlay: BTreeMap<TaskId, State>,
     uncommitted: usize,
     /// Records that have stalled once.
@@ -118,6 +120,10 @@ impl Processor for Fold {
         let text = std::str::from_utf8(value.unwrap()).unwrap();
         self.table.insert(task, State::decode(text));
         Ok(())
+    }
+
+    fn restored(&mut self, task: TaskId, next: NextOffset) {
+        self.complete_as_of.insert(task, next);
     }
 
     fn process(
