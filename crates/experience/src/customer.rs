@@ -308,7 +308,7 @@ impl Customer {
         for entry in self.recent.entries.drain(..leaving) {
             let core = &mut self.core;
             core.channels.fold(&entry);
-            core.reasons.fold(&entry, rules.fold.half_life.relationship);
+            core.reasons.fold(&entry, rules.fold.half_life.relationship, core.sums.relationship.landmark);
             core.memories.fold(&entry, &rules.fold);
             core.surveys.fold(&entry);
             if entry.is_valenced() {
@@ -440,7 +440,8 @@ impl Customer {
         let mine = &mut self.core;
         mine.sums.join(&other.core.sums);
         mine.channels.join(&other.core.channels);
-        mine.reasons.join(&other.core.reasons, rules.fold.half_life.relationship);
+        let landmark = mine.sums.relationship.landmark;
+        mine.reasons.join(&other.core.reasons, rules.fold.half_life.relationship, landmark);
         mine.memories.join(&other.core.memories);
         mine.surveys.join(&other.core.surveys);
         mine.folded_valenced_at = mine.folded_valenced_at.max(other.core.folded_valenced_at);

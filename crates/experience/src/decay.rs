@@ -34,6 +34,15 @@ pub fn ratio(age_millis: i64, half_life: Span) -> f64 {
     libm::exp2(age_millis as f64 / half_life.millis() as f64)
 }
 
+/// The factor g of a contribution at `at` for sums with that landmark. Two landmarks give factors that differ by a power of
+/// two, so comparisons do not depend on which one is used.
+#[inline]
+#[must_use]
+pub fn factor(at: EventTime, half_life: Span, landmark: i32) -> f64 {
+    let (whole, fraction) = split(at, half_life);
+    libm::exp2(fraction) * power_of_two(whole - i64::from(landmark))
+}
+
 /// Decayed sums of one kind: weights `b = sum(w g)` and weighted valences `a = sum(w v g)`.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Decayed {

@@ -1,13 +1,15 @@
 //! The touchpoints that matter most to the relationship score (4.2): a top-5 set.
 //!
 //! A touchpoint matters by `|w v| 2^(t/h)`. Decay never changes that order, so the set can be kept while entries leave the
-//! recent list, and it is the same in any order of input.
+//! recent list, and it is the same in any order of input. The landmark of the relationship sums stands in for the epoch: it
+//! is never earlier than a touchpoint, and moving it multiplies all of them by the same power of two.
 
 use std::cmp::Ordering;
 
 use smallvec::SmallVec;
 use throughline_model::{EventTime, TouchpointId, TouchpointType};
 
+use crate::decay::factor;
 use crate::recent::{Entry, RecentList};
 use crate::span::Span;
 
@@ -48,38 +50,49 @@ impl Reason {
         // The product of two whole numbers is exact; one division rounds once.
         (i64::from(self.v_units) * i64::from(self.w_units)) as f64 / 1e7
     }
+}
 
-    /// `log2(|w v|) + t/h`: the order of reasons as a number.
-    fn rank(&self, half_life: Span) -> f64 {
-        libm::log2(self.weighted().abs()) + self.occurred_at.as_millis() as f64 / half_life.millis() as f64
+/// A reason with `w v g` at some landmark: sign, order and, times the discount, contribution.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ranked {
+    /// `w v g`.
+    pub decayed: f64,
+    /// The reason.
+    pub reason: Reason,
+}
+
+impl Ranked {
+    fn new(reason: Reason, half_life: Span, landmark: i32) -> Self {
+        Self { decayed: reason.weighted() * factor(reason.occurred_at, half_life, landmark), reason }
     }
 }
 
 /// Strongest first; ties: later first, then the smaller id.
-fn stronger(left: &(f64, Reason), right: &(f64, Reason)) -> Ordering {
+fn stronger(left: &Ranked, right: &Ranked) -> Ordering {
     right
-        .0
-        .total_cmp(&left.0)
-        .then_with(|| right.1.occurred_at.cmp(&left.1.occurred_at))
-        .then_with(|| left.1.id.cmp(&right.1.id))
+        .decayed
+        .abs()
+        .total_cmp(&left.decayed.abs())
+        .then_with(|| right.reason.occurred_at.cmp(&left.reason.occurred_at))
+        .then_with(|| left.reason.id.cmp(&right.reason.id))
 }
 
 /// The strongest reasons, strongest first.
-pub type Strongest = SmallVec<[Reason; REASONS_MAX]>;
+pub type Strongest = SmallVec<[Ranked; REASONS_MAX]>;
 
-/// The five strongest of some reasons.
+/// The five strongest of some reasons, seen from a landmark that is not earlier than any of them.
 #[must_use]
-pub fn strongest(reasons: impl Iterator<Item = Reason>, half_life: Span) -> Strongest {
-    let mut best: SmallVec<[(f64, Reason); REASONS_MAX + 1]> = SmallVec::new();
+pub fn strongest(reasons: impl Iterator<Item = Reason>, half_life: Span, landmark: i32) -> Strongest {
+    let mut best = Strongest::new();
     for reason in reasons {
-        let ranked = (reason.rank(half_life), reason);
+        let ranked = Ranked::new(reason, half_life, landmark);
         let at = best.iter().position(|other| stronger(&ranked, other) == Ordering::Less).unwrap_or(best.len());
         if at < REASONS_MAX {
+            best.truncate(REASONS_MAX - 1);
             best.insert(at, ranked);
-            best.truncate(REASONS_MAX);
         }
     }
-    best.into_iter().map(|(_, reason)| reason).collect()
+    best
 }
 
 /// The reasons among entries that have left the recent list.
@@ -91,11 +104,11 @@ pub struct FoldedReasons {
 
 impl FoldedReasons {
     /// Takes in an entry that leaves the recent list.
-    pub fn fold(&mut self, entry: &Entry, half_life: Span) {
+    pub fn fold(&mut self, entry: &Entry, half_life: Span, landmark: i32) {
         let Some(reason) = Reason::of(entry) else { return };
-        let ranked = (reason.rank(half_life), reason);
+        let ranked = Ranked::new(reason, half_life, landmark);
         // What leaves is mostly later than what left before, so that the first comparison decides.
-        let weaker = |held: &Reason| stronger(&ranked, &(held.rank(half_life), *held)) == Ordering::Less;
+        let weaker = |held: &Reason| stronger(&ranked, &Ranked::new(*held, half_life, landmark)) == Ordering::Less;
         let at = self.reasons.iter().position(weaker).unwrap_or(self.reasons.len());
         if at < REASONS_MAX {
             self.reasons.truncate(REASONS_MAX - 1);
@@ -105,14 +118,15 @@ impl FoldedReasons {
     }
 
     /// Joins the reasons of another state.
-    pub fn join(&mut self, other: &Self, half_life: Span) {
+    pub fn join(&mut self, other: &Self, half_life: Span, landmark: i32) {
         let both = self.reasons.iter().chain(&other.reasons).copied();
-        self.reasons = strongest(both, half_life).to_vec();
+        self.reasons = strongest(both, half_life, landmark).iter().map(|ranked| ranked.reason).collect();
     }
 
     /// The five strongest of what was folded and what is recent.
     #[must_use]
-    pub fn read(&self, recent: &RecentList, half_life: Span) -> Strongest {
-        strongest(self.reasons.iter().copied().chain(recent.entries.iter().filter_map(Reason::of)), half_life)
+    pub fn read(&self, recent: &RecentList, half_life: Span, landmark: i32) -> Strongest {
+        let recent = recent.entries.iter().filter_map(Reason::of);
+        strongest(self.reasons.iter().copied().chain(recent), half_life, landmark)
     }
 }

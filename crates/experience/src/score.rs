@@ -204,15 +204,15 @@ impl Customer {
     /// The same, given the discounted weight of the relationship sums.
     fn reasons_of(&self, b: f64, rules: &Rules, at: EventTime) -> SmallVec<[ScoreReason; 5]> {
         let half_life = rules.fold.half_life.relationship;
-        let scale = 50.0 / (b + rules.read.score.prior_weight);
-        self.core
-            .reasons
-            .read(&self.recent, half_life)
+        let sums = &self.core.sums.relationship;
+        let points = 50.0 * sums.discount(at, half_life) / (b + rules.read.score.prior_weight);
+        let strongest = self.core.reasons.read(&self.recent, half_life, sums.landmark);
+        strongest
             .iter()
-            .map(|reason| {
-                let age = at.as_millis() - reason.occurred_at.as_millis();
-                let decayed = reason.weighted() * crate::decay::ratio(-age, half_life);
-                ScoreReason { touchpoint_id: reason.id, contribution: round6(scale * decayed), code: reason.kind }
+            .map(|ranked| ScoreReason {
+                touchpoint_id: ranked.reason.id,
+                contribution: round6(points * ranked.decayed),
+                code: ranked.reason.kind,
             })
             .collect()
     }
