@@ -51,8 +51,7 @@ fn unescaped_text_is_borrowed() {
 #[test]
 fn wrong_shapes_read_as_absent() {
     for value in ["null", "{}", "[]", "[1]", r#"{"x":1}"#] {
-        let text =
-            format!(r#"{{"text":{value},"number":{value},"whole":{value},"flag":{value},"object":{value}}}"#);
+        let text = format!(r#"{{"text":{value},"number":{value},"whole":{value},"flag":{value},"object":{value}}}"#);
         let row: Row<'_> = from_str(&text).expect("decoded");
         assert_eq!((&*row.text, row.number.0, row.whole.0, row.flag.0), ("", None, None, None));
     }
