@@ -12,6 +12,7 @@
 
 pub mod audit;
 pub mod catalog;
+pub mod demo;
 pub mod error;
 pub mod logs;
 pub mod observer;

@@ -63,26 +63,3 @@ pub fn run(command: &Command, context: &Context) -> Result<Exit> {
 fn not_built(command: &str) -> Result<Exit> {
     bail!("`throughline {command}` is not built yet")
 }
-
-/// The rules of the deployment: the model file that the configuration names, or the embedded one. Mistakes go to stderr.
-fn rules(config: &mut throughline_config::Config, context: &Context) -> Option<throughline_service::Rules> {
-    let file = config.model_file.clone();
-    let text = match &file {
-        None => None,
-        Some(path) => match std::fs::read_to_string(path) {
-            Ok(text) => Some(text),
-            Err(error) => {
-                context.output.talk(format_args!("error: cannot read {}: {error}", path.display()));
-                return None;
-            }
-        },
-    };
-    let name = file.map(|path| path.display().to_string());
-    match config.rules(name.as_deref().zip(text.as_deref())) {
-        Ok(rules) => Some(rules),
-        Err(errors) => {
-            context.talk_errors(&errors);
-            None
-        }
-    }
-}

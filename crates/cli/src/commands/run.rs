@@ -5,7 +5,7 @@ use throughline_config::vocabulary::Stage;
 use throughline_service::{ServiceError, Stages};
 
 use crate::arguments::RunArguments;
-use crate::context::Context;
+use crate::context::{Context, Deployment};
 use crate::exit::Exit;
 
 /// Runs the service until it is told to stop.
@@ -13,9 +13,15 @@ use crate::exit::Exit;
 /// # Errors
 /// If the runtime cannot be started.
 pub fn run(arguments: &RunArguments, context: &Context) -> Result<Exit> {
-    let Some(mut config) = context.config_or_talk() else { return Ok(Exit::Configuration) };
+    let Deployment { config, rules, .. } = match context.deployment() {
+        Ok(deployment) => deployment,
+        Err(errors) => {
+            context.talk_errors(&errors);
+            return Ok(Exit::Configuration);
+        }
+    };
+    context.talk_warnings(&config.warnings);
     throughline_service::logs::start(&config.log);
-    let Some(rules) = super::rules(&mut config, context) else { return Ok(Exit::Configuration) };
     let stages = match arguments.stage {
         None => Stages::ALL,
         Some(stage) => Stages { normalize: stage == Stage::Normalize, experience: stage == Stage::Experience },
