@@ -9,7 +9,9 @@
 //! **Invariants.** A transaction exists only inside the phases that own one. Every transaction sends the offset and the
 //! `txn_seq` of at least one owned partition, so that the outcome of an unknown commit can be read afterwards. Nothing is
 //! folded into committed state before `Committed` is known (XO-3, XO-4). A position only moves forward inside a
-//! transaction and back to the committed one when it is dropped (XO-1, XO-2).
+//! transaction and back to the committed one when it is dropped (XO-1, XO-2); a record that does not come again after that
+//! is a bug and ends the program. Only a record that was refused alone is rejected, by name. Faults that no record is to
+//! blame for are met by waiting, up to ten seconds.
 //!
 //! **Where to start.** [`worker::Worker::handle`] and the diagram above [`phase::Phase`].
 

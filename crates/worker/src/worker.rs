@@ -491,7 +491,6 @@ impl<P: Processor> Worker<P> {
         effects.outputs.clear();
         self.leaving.clear();
         self.bisection = Bisection::default();
-        self.backoff = Backoff::default();
         for (task, _) in std::mem::take(&mut self.tasks) {
             self.processor.revoke(task);
         }
