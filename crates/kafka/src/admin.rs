@@ -76,11 +76,7 @@ impl Admin {
     /// If no broker answers.
     pub fn partitions(&self) -> Result<BTreeMap<String, u32>, AdminError> {
         let metadata = self.client.inner().fetch_metadata(None, self.timeout)?;
-        Ok(metadata
-            .topics()
-            .iter()
-            .map(|topic| (topic.name().to_owned(), topic.partitions().len() as u32))
-            .collect())
+        Ok(metadata.topics().iter().map(|topic| (topic.name().to_owned(), topic.partitions().len() as u32)).collect())
     }
 
     /// Those of `names` that exist, with their settings.
@@ -110,8 +106,8 @@ impl Admin {
         let resources = [ResourceSpecifier::Topic(&topic.name)];
         let described = self.client.describe_configs(&resources, &options).await?;
         for resource in described {
-            let resource = resource
-                .map_err(|code| AdminError::Refused { topic: topic.name.clone(), why: code.to_string() })?;
+            let resource =
+                resource.map_err(|code| AdminError::Refused { topic: topic.name.clone(), why: code.to_string() })?;
             for entry in resource.entries {
                 let Some(value) = entry.value else { continue };
                 if entry.source == ConfigSource::DynamicTopic {
@@ -155,19 +151,15 @@ impl Admin {
         let topics: Vec<NewTopic<'_>> = specs
             .iter()
             .map(|spec| {
-                let mut topic = NewTopic::new(
-                    &spec.name,
-                    spec.partitions as i32,
-                    TopicReplication::Fixed(spec.replication as i32),
-                );
+                let mut topic =
+                    NewTopic::new(&spec.name, spec.partitions as i32, TopicReplication::Fixed(spec.replication as i32));
                 for (name, value) in &spec.settings {
                     topic = topic.set(name, value);
                 }
                 topic
             })
             .collect();
-        let options =
-            AdminOptions::new().request_timeout(Some(self.timeout)).operation_timeout(Some(self.timeout));
+        let options = AdminOptions::new().request_timeout(Some(self.timeout)).operation_timeout(Some(self.timeout));
         for result in self.client.create_topics(&topics, &options).await? {
             result.map_err(|(topic, code)| AdminError::Refused { topic, why: code.to_string() })?;
         }

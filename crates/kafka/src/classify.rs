@@ -62,7 +62,10 @@ pub fn reaction(code: RDKafkaErrorCode, flags: Flags) -> Reaction {
         | Code::StaleMemberEpoch
         | Code::FencedMemberEpoch => Reaction::Rejoin,
         // The content of a record.
-        Code::MessageSizeTooLarge | Code::InvalidMessage | Code::InvalidMessageSize | Code::InvalidRecord
+        Code::MessageSizeTooLarge
+        | Code::InvalidMessage
+        | Code::InvalidMessageSize
+        | Code::InvalidRecord
         | Code::MessageBatchTooLarge => Reaction::AbortContent,
         _ if flags.fatal => Reaction::Ask,
         _ if flags.requires_abort => Reaction::Abort,

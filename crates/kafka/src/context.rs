@@ -118,9 +118,8 @@ impl ProducerContext for DeliveryContext {
             let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
             let mut failed = self.failed.lock().expect("no panic while holding a failure");
             // Siblings of a failed record are purged: the first cause is the one that says why.
-            let keeps = failed.is_some_and(|known| {
-                !matches!(known, RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)
-            });
+            let keeps = failed
+                .is_some_and(|known| !matches!(known, RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight));
             if !keeps {
                 *failed = Some(code);
             }

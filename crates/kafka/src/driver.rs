@@ -13,7 +13,9 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers, Message};
 use throughline_model::{Now, ReceivedAt, RecordOffset, Stage};
 use throughline_worker::input::RecordHeaders;
-use throughline_worker::{Effects, Input, InputRecord, Outputs, Processor, StateMismatch, TaskId, Worker, WorkerOptions};
+use throughline_worker::{
+    Effects, Input, InputRecord, Outputs, Processor, StateMismatch, TaskId, Worker, WorkerOptions,
+};
 
 use crate::classify::{Reaction, classify};
 use crate::client::ClientOptions;
@@ -163,6 +165,8 @@ pub(super) struct Driver<P, O> {
     txn_began: Option<Instant>,
     last_commit: CommitTimes,
     fenced: u32,
+    /// Fencings since the start; tells whose notices are being read.
+    fenced_total: u64,
     joined: bool,
     stopped: bool,
     last_second: Instant,
@@ -203,6 +207,7 @@ pub fn run<P: Processor, O: Observer<P>>(
         txn_began: None,
         last_commit: CommitTimes::default(),
         fenced: 0,
+        fenced_total: 0,
         joined: false,
         stopped: false,
         last_second: Instant::now(),
@@ -404,9 +409,8 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         let now = now().as_millis();
         for lag in lags.iter_mut().filter(|lag| !lag.caught_up) {
             let task = self.options.inputs.iter().position(|name| *name == lag.topic);
-            let received = task.and_then(|topic| {
-                self.received.get(&TaskId { topic: topic as u16, partition: lag.partition })
-            });
+            let received =
+                task.and_then(|topic| self.received.get(&TaskId { topic: topic as u16, partition: lag.partition }));
             lag.seconds = received.map_or(0.0, |at| (now - at).max(0) as f64 / 1_000.0);
         }
     }
@@ -459,18 +463,18 @@ fn phase_word(phase: &throughline_worker::Phase, restoring: bool) -> &'static st
 fn hand_over<P: Processor>(
     worker: &mut Worker<P>,
     effects: &mut Effects,
-    message: &BorrowedMessage<'_>,
+    polled: &BorrowedMessage<'_>,
     topic: usize,
     at: Now,
 ) -> (TaskId, i64) {
-    let headers = message.headers();
+    let headers = polled.headers();
     let borrowed = RdHeaders(headers);
     let record = InputRecord {
-        task: TaskId { topic: topic as u16, partition: message.partition() },
-        offset: RecordOffset(message.offset()),
-        received_at: ReceivedAt::from_millis(message.timestamp().to_millis().unwrap_or(at.as_millis())),
-        key: message.key(),
-        value: message.payload(),
+        task: TaskId { topic: topic as u16, partition: polled.partition() },
+        offset: RecordOffset(polled.offset()),
+        received_at: ReceivedAt::from_millis(polled.timestamp().to_millis().unwrap_or(at.as_millis())),
+        key: polled.key(),
+        value: polled.payload(),
         headers: &borrowed,
     };
     worker.handle(Input::Record(record), at, effects);

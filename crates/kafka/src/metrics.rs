@@ -132,6 +132,8 @@ metric_set! {
         alert_transitions: counter("throughline_alerts_transitions_total") ["type", "severity", "state", "transition"],
         /// Alerts that would have opened but were held back, by type and reason.
         alerts_suppressed: counter("throughline_alerts_suppressed_total") ["type", "reason"],
+        /// Recipients of alerts that the routing file has no target for, by role; 0 without a routing file.
+        alerts_untargeted: counter("throughline_alerts_untargeted_recipients_total") ["role"],
         /// Alerts that are not closed, by type, severity and state.
         alerts_open: gauge("throughline_alerts_open") ["type", "severity", "state"],
         /// Seconds from the cause of an alert (its event time) to its opening, by type.
@@ -339,6 +341,11 @@ impl WorkerMetrics {
     /// Counts an alert that would have opened, whether or not it is published.
     pub fn alert_suppressed(&self, alert_type: AlertType, reason: TransitionReason) {
         add(&self.alerts_suppressed, &[alert_type.as_str(), reason.as_str()], 1);
+    }
+
+    /// Counts a recipient whose role has no target; `role` is one of those the rules name.
+    pub fn alert_untargeted(&self, role: &'static str) {
+        add(&self.alerts_untargeted, &[role], 1);
     }
 
     /// Records how long after its cause an alert opened.

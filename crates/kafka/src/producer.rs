@@ -8,6 +8,7 @@ use std::ffi::{CStr, CString, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
 use rdkafka::bindings as native;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::ConsumerGroupMetadata;
@@ -15,7 +16,6 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::ClientConfig;
 use throughline_model::Topic;
 use throughline_worker::Outputs;
 
@@ -150,9 +150,9 @@ impl TxnProducer {
         let mut from = 0;
         while from < self.batch.len() {
             let rest = &mut self.batch[from..];
-            // SAFETY: the topic object lives as long as self; every message points into `outputs`, which is borrowed for
+            // SAFETY: the topic object lives as long as self; every entry points into `outputs`, which is borrowed for
             // the whole call, and MSG_F_COPY makes librdkafka copy key and payload before it returns. MSG_F_PARTITION
-            // makes it take each message's own partition.
+            // makes it take the partition of each entry.
             let taken = unsafe {
                 native::rd_kafka_produce_batch(
                     topic,
@@ -169,19 +169,19 @@ impl TxnProducer {
             // Those not taken say why; only a full queue is worth waiting for. Taken ones must not be sent again.
             let mut kept = from;
             for at in from..self.batch.len() {
-                let message = self.batch[at];
-                match message.err {
+                let refused = self.batch[at];
+                match refused.err {
                     RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => {}
                     RDKafkaRespErr::RD_KAFKA_RESP_ERR__QUEUE_FULL => {
-                        self.batch[kept] = message;
+                        self.batch[kept] = refused;
                         kept += 1;
                     }
                     error => return Err(SendError { code: error.into() }),
                 }
             }
             self.batch.truncate(kept);
-            for message in &mut self.batch[from..] {
-                message.err = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
+            for again in &mut self.batch[from..] {
+                again.err = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
             }
             from = from.min(self.batch.len());
             self.producer.poll(Duration::from_millis(1));

@@ -47,11 +47,7 @@ impl TableReader {
     ///
     /// # Errors
     /// As the client says.
-    pub fn step(
-        &mut self,
-        budget: Duration,
-        mut sink: impl FnMut(&[u8], Option<&[u8]>),
-    ) -> Result<bool, KafkaError> {
+    pub fn step(&mut self, budget: Duration, mut sink: impl FnMut(&[u8], Option<&[u8]>)) -> Result<bool, KafkaError> {
         let deadline = Instant::now() + budget;
         loop {
             let rest = deadline.saturating_duration_since(Instant::now());

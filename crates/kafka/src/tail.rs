@@ -126,9 +126,9 @@ impl Sender {
                 record = record.payload(value);
             }
             if !headers.is_empty() {
-                let list = headers.iter().fold(OwnedHeaders::new(), |list, (key, value)| {
-                    list.insert(Header { key, value: Some(*value) })
-                });
+                let list = headers
+                    .iter()
+                    .fold(OwnedHeaders::new(), |list, (key, value)| list.insert(Header { key, value: Some(*value) }));
                 record = record.headers(list);
             }
             match self.producer.send(record) {

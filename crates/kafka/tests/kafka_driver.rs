@@ -85,8 +85,7 @@ impl Deployment {
         let control = Arc::new(Control::default());
         let (client, options, shared) = (self.client.clone(), self.options(instance), Arc::clone(&control));
         let partitions = self.partitions;
-        let thread =
-            std::thread::spawn(move || run(client, options, Counting::new(partitions), shared, Silent));
+        let thread = std::thread::spawn(move || run(client, options, Counting::new(partitions), shared, Silent));
         Running { control, thread }
     }
 

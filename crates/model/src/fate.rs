@@ -68,11 +68,7 @@ pub struct Rejection {
 impl Rejection {
     /// A rejection of the whole entry.
     pub fn new(reason: RejectionReason, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            reason,
-            detail: detail.into(),
-            field: Cow::Borrowed(""),
-        }
+        Self { reason, detail: detail.into(), field: Cow::Borrowed("") }
     }
 
     /// A rejection because of one field.
@@ -81,11 +77,7 @@ impl Rejection {
         field: impl Into<Cow<'static, str>>,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self {
-            reason,
-            detail: detail.into(),
-            field: field.into(),
-        }
+        Self { reason, detail: detail.into(), field: field.into() }
     }
 }
 

@@ -197,9 +197,7 @@ pub struct IdHasher {
 impl fmt::Debug for IdHasher {
     // The key is a secret: it never reaches a log.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("IdHasher")
-            .field("tenant", &self.tenant)
-            .finish_non_exhaustive()
+        out.debug_struct("IdHasher").field("tenant", &self.tenant).finish_non_exhaustive()
     }
 }
 
@@ -207,10 +205,7 @@ impl IdHasher {
     /// A hasher for `tenant` with the deployment's 32-byte hash key.
     #[must_use]
     pub fn new(key: [u8; 32], tenant: &str) -> Self {
-        Self {
-            key,
-            tenant: tenant.to_owned(),
-        }
+        Self { key, tenant: tenant.to_owned() }
     }
 
     /// The tenant whose ids this makes.
@@ -230,10 +225,7 @@ impl IdHasher {
     pub fn hash(&self, word: &str, fields: &[&[u8]]) -> Hash128 {
         // Ids are short: one block on the stack costs less than feeding the hash piece by piece.
         let mut buffer = [0u8; 512];
-        let length = word.len()
-            + self.tenant.len()
-            + 1
-            + fields.iter().map(|field| field.len() + 1).sum::<usize>();
+        let length = word.len() + self.tenant.len() + 1 + fields.iter().map(|field| field.len() + 1).sum::<usize>();
         let mut full = [0u8; 32];
         if length <= buffer.len() {
             let mut at = 0;
@@ -251,10 +243,7 @@ impl IdHasher {
             full.copy_from_slice(blake3::keyed_hash(&self.key, &buffer[..length]).as_bytes());
         } else {
             let mut hasher = blake3::Hasher::new_keyed(&self.key);
-            hasher
-                .update(word.as_bytes())
-                .update(&[0])
-                .update(self.tenant.as_bytes());
+            hasher.update(word.as_bytes()).update(&[0]).update(self.tenant.as_bytes());
             for field in fields {
                 hasher.update(&[0]).update(field);
             }
@@ -301,15 +290,11 @@ mod tests {
     fn identifier_hashes_are_the_published_ones() {
         let hasher = hasher();
         assert_eq!(
-            hasher
-                .node(IdentifierType::Email, "ann@example.org")
-                .to_string(),
+            hasher.node(IdentifierType::Email, "ann@example.org").to_string(),
             "035911e87a810d8f9571835e716a1330ea"
         );
         assert_eq!(
-            hasher
-                .node(IdentifierType::Phone, "+491701234567")
-                .to_string(),
+            hasher.node(IdentifierType::Phone, "+491701234567").to_string(),
             "0491a034e0255a60c98d90568fff2537c4"
         );
     }
@@ -318,19 +303,11 @@ mod tests {
     fn long_fields_hash_like_short_ones() {
         let hasher = hasher();
         let long = "x".repeat(2_000);
-        assert_ne!(
-            hasher.identifier(IdentifierType::Cookie, &long),
-            hasher.identifier(IdentifierType::Cookie, "x")
-        );
+        assert_ne!(hasher.identifier(IdentifierType::Cookie, &long), hasher.identifier(IdentifierType::Cookie, "x"));
         let at_edge = "y".repeat(512 - "identifier".len() - "acme".len() - "cookie".len() - 3);
         let mut expected = blake3::Hasher::new_keyed(&hasher.key);
-        expected
-            .update(b"identifier\0acme\0cookie\0")
-            .update(at_edge.as_bytes());
-        assert_eq!(
-            hasher.identifier(IdentifierType::Cookie, &at_edge).0[..],
-            expected.finalize().as_bytes()[..16]
-        );
+        expected.update(b"identifier\0acme\0cookie\0").update(at_edge.as_bytes());
+        assert_eq!(hasher.identifier(IdentifierType::Cookie, &at_edge).0[..], expected.finalize().as_bytes()[..16]);
     }
 
     #[test]
@@ -340,9 +317,6 @@ mod tests {
         assert_eq!(node.kind(), IdentifierType::Login);
         assert_eq!(NodeId::from_hex(&"f".repeat(34)), None);
         assert_eq!(NodeId::from_hex("0"), None);
-        assert_eq!(
-            Hash128::from_hex(&node.hash().to_string()),
-            Some(node.hash())
-        );
+        assert_eq!(Hash128::from_hex(&node.hash().to_string()), Some(node.hash()));
     }
 }

@@ -32,11 +32,7 @@ impl Score {
     /// The score nearest to `value`; NaN, which no formula yields, reads as the lower end.
     #[must_use]
     pub fn clamped(value: f64) -> Self {
-        if value.is_nan() {
-            Self(0.0)
-        } else {
-            Self(round6(value.clamp(0.0, 100.0)))
-        }
+        if value.is_nan() { Self(0.0) } else { Self(round6(value.clamp(0.0, 100.0))) }
     }
 
     /// The number, 0..=100.

@@ -3,18 +3,24 @@
 //! Text is borrowed from the record it was decoded from wherever that is possible: the record path copies a touchpoint
 //! once, into a frame.
 
+mod parts;
+
 use std::borrow::Cow;
 
 use smallvec::SmallVec;
+
+pub use parts::{
+    Attribute, Benefit, Consent, Durations, Evidence, Facet, JourneyHint, Loyalty, Money, Need, Outcome, PromiseMade,
+    Proof, Social, ValueFact,
+};
 
 use crate::fate::{Rejection, RejectionReason};
 use crate::id::{Hash128, IdentifierType, NodeId, TouchpointId};
 use crate::time::{DAY, EventTime, ReceivedAt, TimeQuality};
 use crate::touchpoint_type::TouchpointType;
 use crate::vocabulary::{
-    BenefitKind, Channel, ConsentStatus, Direction, Driver, EvidenceKind, FactKind, Family, Intent,
-    LoyaltyKind, Mode, OutboundPurpose, OwnerKind, Party, PromiseKind, PromiseSense, ProofOutcome,
-    RefKind, RelationKind, ResultReason, Severity, SourceKind, Trust, Verb,
+    Channel, Direction, Driver, Family, Intent, Mode, OutboundPurpose, OwnerKind, PromiseSense, RefKind, RelationKind,
+    ResultReason, Severity, SourceKind, Trust, Verb,
 };
 
 /// Borrowed where possible.
@@ -151,10 +157,7 @@ impl<'a> Body<'a> {
     /// A correlation key, if the source gave it.
     #[must_use]
     pub fn reference(&self, kind: RefKind) -> Option<&str> {
-        self.refs
-            .iter()
-            .find(|(key, _)| *key == kind)
-            .map(|(_, value)| value.as_ref())
+        self.refs.iter().find(|(key, _)| *key == kind).map(|(_, value)| value.as_ref())
     }
 
     /// Sets a correlation key unless the value is empty.
@@ -165,10 +168,7 @@ impl<'a> Body<'a> {
     /// An owner, if the source named it.
     #[must_use]
     pub fn owner(&self, kind: OwnerKind) -> Option<&str> {
-        self.owners
-            .iter()
-            .find(|(key, _)| *key == kind)
-            .map(|(_, value)| value.as_ref())
+        self.owners.iter().find(|(key, _)| *key == kind).map(|(_, value)| value.as_ref())
     }
 
     /// Sets an owner unless the value is empty.
@@ -190,11 +190,7 @@ impl<'a> Body<'a> {
     }
 }
 
-fn set<'a, K: PartialEq, A: smallvec::Array<Item = (K, Text<'a>)>>(
-    list: &mut SmallVec<A>,
-    kind: K,
-    value: Text<'a>,
-) {
+fn set<'a, K: PartialEq, A: smallvec::Array<Item = (K, Text<'a>)>>(list: &mut SmallVec<A>, kind: K, value: Text<'a>) {
     if value.is_empty() {
         return;
     }
@@ -203,249 +199,6 @@ fn set<'a, K: PartialEq, A: smallvec::Array<Item = (K, Text<'a>)>>(
     } else {
         list.push((kind, value));
     }
-}
-
-/// A need: what it is about and how urgent its tags make it.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Need<'a> {
-    /// Topic.
-    pub topic: Text<'a>,
-    /// Category.
-    pub category: Text<'a>,
-    /// Tags with confidence 0..=1.
-    pub tags: SmallVec<[(Text<'a>, f64); 1]>,
-}
-
-/// One answer, rating or sentiment on its own scale.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Evidence {
-    /// Kind.
-    pub kind: EvidenceKind,
-    /// The value given, between `min` and `max`.
-    pub score: f64,
-    /// Lower end of the scale.
-    pub min: f64,
-    /// Upper end of the scale.
-    pub max: f64,
-    /// For effort answers: whether a high value means easy.
-    pub easy_is_high: bool,
-}
-
-impl Evidence {
-    /// A value on the usual scale of its kind.
-    #[must_use]
-    pub const fn new(kind: EvidenceKind, score: f64) -> Self {
-        let (min, max) = match kind {
-            EvidenceKind::Nps => (0.0, 10.0),
-            EvidenceKind::Csat | EvidenceKind::Stars => (1.0, 5.0),
-            EvidenceKind::Ces => (1.0, 7.0),
-            EvidenceKind::Sentiment => (-1.0, 1.0),
-        };
-        Self {
-            kind,
-            score,
-            min,
-            max,
-            easy_is_high: true,
-        }
-    }
-}
-
-/// How an interaction ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Outcome {
-    /// Whether the need was met.
-    pub resolved: Option<bool>,
-    /// Whether something was bought.
-    pub purchased: Option<bool>,
-    /// Why not.
-    pub reason: Option<ResultReason>,
-    /// Who called it off.
-    pub by: Option<Party>,
-}
-
-/// Durations in milliseconds; absent ones are `None`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Durations {
-    /// Waited.
-    pub wait_ms: Option<i64>,
-    /// Wait that was announced.
-    pub stated_wait_ms: Option<i64>,
-    /// On hold.
-    pub hold_ms: Option<i64>,
-    /// Handled.
-    pub handle_ms: Option<i64>,
-}
-
-/// An amount in minor units of a currency; currencies are never converted or added.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Money<'a> {
-    /// Minor units (cents).
-    pub amount_minor: i64,
-    /// ISO 4217.
-    pub currency: Text<'a>,
-}
-
-/// What the customer got.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Benefit<'a> {
-    /// Kind.
-    pub kind: BenefitKind,
-    /// Minor units, 0 if none.
-    pub amount_minor: i64,
-    /// ISO 4217, empty if no amount.
-    pub currency: Text<'a>,
-    /// Points, 0 if none.
-    pub points: i64,
-}
-
-/// A fact compared exactly across customers and channels.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ValueFact<'a> {
-    /// Kind.
-    pub kind: FactKind,
-    /// What it is about (an item).
-    pub subject: Text<'a>,
-    /// Region, `all` if none.
-    pub region: Text<'a>,
-    /// Value, a price as `12.00 EUR`.
-    pub value: Text<'a>,
-}
-
-/// A rating of one facet on its own scale.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Facet<'a> {
-    /// Facet.
-    pub facet: Text<'a>,
-    /// Rating between `min` and `max`.
-    pub score: f64,
-    /// Lower end.
-    pub min: f64,
-    /// Upper end.
-    pub max: f64,
-}
-
-/// A promise made by a touchpoint.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PromiseMade<'a> {
-    /// Kind.
-    pub kind: PromiseKind,
-    /// Correlation key.
-    pub key: Text<'a>,
-    /// Which way it binds.
-    pub sense: PromiseSense,
-    /// Unit of a value.
-    pub unit: Text<'a>,
-    /// Channel, staff, partner or campaign that made it.
-    pub made_by: Text<'a>,
-    /// When; the touchpoint's event time if absent.
-    pub made_at: Option<EventTime>,
-    /// Deadline.
-    pub due_at: Option<EventTime>,
-    /// Value promised.
-    pub value: Option<f64>,
-    /// Tolerance: milliseconds for times, share of the value else.
-    pub tolerance: Option<f64>,
-    /// Campaign.
-    pub campaign: Text<'a>,
-}
-
-/// A proof of a promise.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Proof<'a> {
-    /// Kind of the promise.
-    pub kind: PromiseKind,
-    /// Correlation key.
-    pub key: Text<'a>,
-    /// When; the touchpoint's event time if absent.
-    pub proved_at: Option<EventTime>,
-    /// Value delivered.
-    pub value: Option<f64>,
-    /// Done or called off.
-    pub outcome: ProofOutcome,
-}
-
-/// The journey a source names.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct JourneyHint<'a> {
-    /// Definition.
-    pub definition: Text<'a>,
-    /// Correlation key.
-    pub key: Text<'a>,
-    /// Step.
-    pub step: Text<'a>,
-}
-
-/// Counters as the platform gives them; absent ones are `None`.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Social {
-    /// Whether anybody can read it.
-    pub public: bool,
-    /// Followers of the author.
-    pub author_followers: Option<i64>,
-    /// Accounts the author follows.
-    pub author_following: Option<i64>,
-    /// Posts of the author.
-    pub author_posts: Option<i64>,
-    /// Times shown.
-    pub impressions: Option<i64>,
-    /// Reposts.
-    pub reposts: Option<i64>,
-    /// Quotes.
-    pub quotes: Option<i64>,
-    /// Replies.
-    pub replies: Option<i64>,
-    /// Likes.
-    pub likes: Option<i64>,
-    /// A score from outside, where one is bought.
-    pub outside_score: Option<f64>,
-    /// When the counters were read.
-    pub metric_at: Option<EventTime>,
-}
-
-/// A declared value with purpose and validity.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attribute<'a> {
-    /// Name.
-    pub name: Text<'a>,
-    /// Value.
-    pub value: Text<'a>,
-    /// Purpose it may be used for; unmapped purposes are denied.
-    pub purpose: Text<'a>,
-    /// Attribute time.
-    pub valid_from: Option<EventTime>,
-    /// End of validity.
-    pub expires_at: Option<EventTime>,
-}
-
-/// One answer about one purpose.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Consent<'a> {
-    /// Purpose; unmapped ones are denied.
-    pub purpose: Text<'a>,
-    /// Answer.
-    pub status: ConsentStatus,
-    /// When it was given; the touchpoint's event time if absent.
-    pub status_at: Option<EventTime>,
-    /// End of validity.
-    pub valid_until: Option<EventTime>,
-    /// Version of the policy it refers to.
-    pub policy_version: Text<'a>,
-}
-
-/// An entry of a loyalty ledger.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Loyalty<'a> {
-    /// Account.
-    pub account: Text<'a>,
-    /// Kind.
-    pub kind: LoyaltyKind,
-    /// Tier.
-    pub tier: Text<'a>,
-    /// Points moved.
-    pub points: i64,
-    /// Balance after.
-    pub balance: i64,
 }
 
 /// An identifier after hashing: raw values never leave the normalize stage.
@@ -558,12 +311,10 @@ impl<'a> Touchpoint<'a> {
     pub fn new(header: Header<'a>, mut body: Body<'a>) -> Result<Self, Rejection> {
         body.codes.truncate(CODES_MAX);
         for (at, evidence) in body.evidence.iter().enumerate() {
-            check_scale(evidence.score, evidence.min, evidence.max)
-                .map_err(|why| invalid("evidence", at, why))?;
+            check_scale(evidence.score, evidence.min, evidence.max).map_err(|why| invalid("evidence", at, why))?;
         }
         for (at, facet) in body.facets.iter().enumerate() {
-            check_scale(facet.score, facet.min, facet.max)
-                .map_err(|why| invalid("facets", at, why))?;
+            check_scale(facet.score, facet.min, facet.max).map_err(|why| invalid("facets", at, why))?;
         }
         for (at, (_, confidence)) in body.intents.iter().enumerate() {
             check_confidence(*confidence).map_err(|why| invalid("intents", at, why))?;
@@ -576,20 +327,11 @@ impl<'a> Touchpoint<'a> {
         if let Some(score) = body.social.as_ref().and_then(|social| social.outside_score)
             && !score.is_finite()
         {
-            return Err(Rejection::field(
-                RejectionReason::InvalidField,
-                "social.outside_score",
-                "not a finite number",
-            ));
+            return Err(Rejection::field(RejectionReason::InvalidField, "social.outside_score", "not a finite number"));
         }
         for (at, promise) in body.promises.iter().enumerate() {
-            check_promise(promise, header.occurred_at).map_err(|why| {
-                Rejection::field(
-                    RejectionReason::InvalidPromise,
-                    format!("promises[{at}]"),
-                    why,
-                )
-            })?;
+            check_promise(promise, header.occurred_at)
+                .map_err(|why| Rejection::field(RejectionReason::InvalidPromise, format!("promises[{at}]"), why))?;
         }
         for (at, proof) in body.proofs.iter().enumerate() {
             if proof.value.is_some_and(|value| !value.is_finite()) {
@@ -634,11 +376,7 @@ fn check_scale(score: f64, min: f64, max: f64) -> Result<(), &'static str> {
 }
 
 fn check_confidence(confidence: f64) -> Result<(), &'static str> {
-    if (0.0..=1.0).contains(&confidence) {
-        Ok(())
-    } else {
-        Err("confidence outside 0..1")
-    }
+    if (0.0..=1.0).contains(&confidence) { Ok(()) } else { Err("confidence outside 0..1") }
 }
 
 fn check_promise(promise: &PromiseMade<'_>, occurred_at: EventTime) -> Result<(), &'static str> {
@@ -656,13 +394,8 @@ fn check_promise(promise: &PromiseMade<'_>, occurred_at: EventTime) -> Result<()
         PromiseSense::AtLeast | PromiseSense::AtMost if promise.value.is_none() => {
             Err("a promise of a value needs value")
         }
-        _ if promise.value.is_some_and(|value| !value.is_finite()) => {
-            Err("value is not a finite number")
-        }
-        _ if promise
-            .tolerance
-            .is_some_and(|value| !value.is_finite() || value < 0.0) =>
-        {
+        _ if promise.value.is_some_and(|value| !value.is_finite()) => Err("value is not a finite number"),
+        _ if promise.tolerance.is_some_and(|value| !value.is_finite() || value < 0.0) => {
             Err("tolerance is not a number from 0 up")
         }
         _ => Ok(()),
@@ -672,24 +405,16 @@ fn check_promise(promise: &PromiseMade<'_>, occurred_at: EventTime) -> Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vocabulary::{EvidenceKind, PromiseKind};
 
     fn header() -> Header<'static> {
         Header {
             touchpoint_id: Hash128([1; 16]),
-            revision: Revision {
-                updated_at: 0,
-                mapping: 1,
-                verb: Verb::Add,
-            },
+            revision: Revision { updated_at: 0, mapping: 1, verb: Verb::Add },
             occurred_at: EventTime::from_millis(1_000),
             received_at: ReceivedAt::from_millis(1_000),
             time_quality: TimeQuality::Exact,
-            origin: Origin {
-                topic: "t".into(),
-                partition: 0,
-                offset: 0,
-                entry: 0,
-            },
+            origin: Origin { topic: "t".into(), partition: 0, offset: 0, entry: 0 },
             node: None,
             identifiers: SmallVec::new(),
             relations: Vec::new(),
@@ -700,11 +425,7 @@ mod tests {
     }
 
     fn body() -> Body<'static> {
-        Body::new(
-            TouchpointType::SurveyAnswered,
-            Channel::Survey,
-            SourceKind::Survey,
-        )
+        Body::new(TouchpointType::SurveyAnswered, Channel::Survey, SourceKind::Survey)
     }
 
     #[test]
@@ -742,20 +463,13 @@ mod tests {
             body.promises.push(promise);
             let made = Touchpoint::new(header(), body);
             assert_eq!(made.is_ok(), good);
-            assert!(
-                made.err()
-                    .is_none_or(|why| why.reason == RejectionReason::InvalidPromise)
-            );
+            assert!(made.err().is_none_or(|why| why.reason == RejectionReason::InvalidPromise));
         }
     }
 
     #[test]
     fn a_knowledge_failure_is_a_lack_of_information() {
-        let mut body = Body::new(
-            TouchpointType::AssistEnded,
-            Channel::Store,
-            SourceKind::Store,
-        );
+        let mut body = Body::new(TouchpointType::AssistEnded, Channel::Store, SourceKind::Store);
         assert_eq!(body.driver_or_default(), Some(Driver::Service));
         body.result.reason = Some(ResultReason::Knowledge);
         assert_eq!(body.driver_or_default(), Some(Driver::Information));

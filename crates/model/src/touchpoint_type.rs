@@ -213,11 +213,7 @@ impl Fact {
         match self {
             Self::None => None,
             Self::Fixed(v) => Some(v),
-            Self::ByParty { brand, customer } => Some(if by == Some(Party::Customer) {
-                customer
-            } else {
-                brand
-            }),
+            Self::ByParty { brand, customer } => Some(if by == Some(Party::Customer) { customer } else { brand }),
             Self::Failed(v) | Self::Unresolved(v) => (resolved == Some(false)).then_some(v),
         }
     }
@@ -279,16 +275,7 @@ const fn row(
     knowledge_is_information: bool,
     flags: u8,
 ) -> TypeRow {
-    TypeRow {
-        family,
-        channels,
-        direction,
-        mode,
-        fact,
-        driver,
-        knowledge_is_information,
-        flags,
-    }
+    TypeRow { family, channels, direction, mode, fact, driver, knowledge_is_information, flags }
 }
 
 impl TouchpointType {
@@ -413,23 +400,11 @@ mod tests {
     fn facts_of_the_table() {
         let fact = |kind: TouchpointType, resolved, by| kind.row().fact.valence(resolved, by);
         assert_eq!(fact(TouchpointType::OrderCreated, None, None), Some(0.3));
-        assert_eq!(
-            fact(TouchpointType::OrderCancelled, None, Some(Party::Brand)),
-            Some(-0.6)
-        );
-        assert_eq!(
-            fact(TouchpointType::OrderCancelled, None, Some(Party::Customer)),
-            Some(-0.1)
-        );
-        assert_eq!(
-            fact(TouchpointType::AssistEnded, Some(false), None),
-            Some(-0.6)
-        );
+        assert_eq!(fact(TouchpointType::OrderCancelled, None, Some(Party::Brand)), Some(-0.6));
+        assert_eq!(fact(TouchpointType::OrderCancelled, None, Some(Party::Customer)), Some(-0.1));
+        assert_eq!(fact(TouchpointType::AssistEnded, Some(false), None), Some(-0.6));
         assert_eq!(fact(TouchpointType::AssistEnded, Some(true), None), None);
-        assert_eq!(
-            fact(TouchpointType::PartnerTripCancelled, None, None),
-            Some(-0.8)
-        );
+        assert_eq!(fact(TouchpointType::PartnerTripCancelled, None, None), Some(-0.8));
         assert_eq!(fact(TouchpointType::PageViewed, None, None), None);
         assert!(TouchpointType::RefundCompleted.row().is_recovery());
         assert!(TouchpointType::MessageReceived.row().is_contact());

@@ -463,15 +463,7 @@ closed_set! {
 }
 
 /// Driver and severity codes that make a touchpoint severe, as shipped (4.1); configuration may add.
-pub const SEVERE_CODES: &[&str] = &[
-    "safety",
-    "injury",
-    "medical",
-    "stranded",
-    "discrimination",
-    "fraud",
-    "privacy",
-];
+pub const SEVERE_CODES: &[&str] = &["safety", "injury", "medical", "stranded", "discrimination", "fraud", "privacy"];
 
 #[cfg(test)]
 mod tests {

@@ -15,7 +15,7 @@ use crate::json::{self, Str};
 pub struct Shape<'a> {
     /// Names of the top-level members, in order.
     pub keys: Vec<&'a str>,
-    /// Values of top-level members that are short strings (type, event, object, eventType, detail-type, ...).
+    /// Values of top-level members that are short strings (type, object, eventType, detail-type, ...).
     pub strings: Vec<(&'a str, &'a str)>,
     /// Names of the members of every nested object; of an array, those of its first member if that is an object.
     pub nested: Vec<(&'a str, Vec<&'a str>)>,

@@ -20,6 +20,8 @@ use crate::exit::Exit;
 const SEED: u64 = 7;
 /// The end of the story leaves time for its last outputs.
 const TAIL: Duration = Duration::from_secs(3);
+/// How long one telling of the story takes at its own pace.
+const STORY: Duration = Duration::from_secs(20);
 /// How long the service may take to serve.
 const READY: Duration = Duration::from_secs(20);
 
@@ -43,8 +45,11 @@ pub fn run(arguments: &DemoArguments, context: &Context) -> Result<Exit> {
     let Ok((config, _)) = configuration(arguments, Some(&stand.bootstrap())) else {
         return Ok(Exit::Unexpected);
     };
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("start the runtime")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
     let result = runtime.block_on(async {
         let demo = Demo::start(&config, rules).await?;
         let told = Telling::new(context).tell(&demo, Duration::from_secs(arguments.seconds));
@@ -119,8 +124,10 @@ impl<'c> Telling<'c> {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let start_millis = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
         let told_until = length.saturating_sub(TAIL);
+        // A short demo tells the whole story faster.
+        let pace = (told_until.as_secs_f64() / STORY.as_secs_f64()).min(1.0);
         for record in story(start_millis, SEED) {
-            let at = Duration::from_millis(record.after_ms);
+            let at = Duration::from_millis(record.after_ms).mul_f64(pace);
             if at > told_until {
                 break;
             }

@@ -6,7 +6,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use throughline_model::NextOffset;
-use throughline_worker::{CommitOffset, CommitOutcome, Effect, Input, ProduceFault, Processor, TaskId};
+use throughline_worker::{CommitOffset, CommitOutcome, Effect, Input, Processor, ProduceFault, TaskId};
 
 use super::membership::{metadata_of, read_committed};
 use super::{CommitTimes, Driver, DriverError, Observer, now};
@@ -151,8 +151,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         }
         let sent = Instant::now();
         let outcome = self.end_transaction()?;
-        self.last_commit =
-            CommitTimes { drain: drained - began, offsets: sent - drained, commit: sent.elapsed() };
+        self.last_commit = CommitTimes { drain: drained - began, offsets: sent - drained, commit: sent.elapsed() };
         Ok(outcome)
     }
 
@@ -234,7 +233,14 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         let deadline = Instant::now() + OUTCOME_TIMEOUT;
         while Instant::now() < deadline && !self.consumer.assignment_lost() {
             match read_committed(&self.consumer, &self.options.inputs, &[offset.task]) {
-                Ok(found) => return Ok(Some(found[0].map_or(0, |(_, txn_seq)| txn_seq))),
+                Ok(found) => {
+                    return Ok(match found[0] {
+                        None => Some(0),
+                        // The same number at another position is somebody else's transaction.
+                        Some((next, txn_seq)) if txn_seq == offset.txn_seq && next != offset.next => None,
+                        Some((_, txn_seq)) => Some(txn_seq),
+                    });
+                }
                 Err(error) => self.note_fault(Reaction::Ask, &error),
             }
         }
@@ -243,9 +249,10 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
 
     fn seek(&mut self, positions: &[(TaskId, NextOffset)]) -> Result<(), DriverError> {
         let list = self.list(positions.iter().map(|(task, next)| (*task, Some(*next))))?;
-        let done = self.consumer.seek_partitions(list, Duration::from_secs(10)).and_then(|done| {
-            done.elements().iter().try_for_each(|at| at.error())
-        });
+        let done = self
+            .consumer
+            .seek_partitions(list, Duration::from_secs(10))
+            .and_then(|done| done.elements().iter().try_for_each(|at| at.error()));
         if let Err(error) = done {
             // A partition that is not being fetched cannot be sought in: it is taken again at the position.
             self.note_fault(Reaction::Retry, &error);

@@ -73,7 +73,12 @@ pub(super) fn read_metadata(metadata: &str) -> Option<u64> {
 
 impl<P: Processor, O: Observer<P>> Driver<P, O> {
     pub(super) fn notices(&mut self) -> Result<(), DriverError> {
+        let joined = self.fenced_total;
         for notice in self.consumer.context().take_notices() {
+            if self.fenced_total != joined {
+                // A commit on revoke was fenced: what is left are notices of a consumer that is gone.
+                break;
+            }
             match notice {
                 Notice::Assigned(partitions) => self.assigned(&partitions)?,
                 Notice::Revoked { partitions, lost } => {
@@ -154,6 +159,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
     /// Replaces producer and consumer: whatever was held is somebody else's.
     pub(super) fn rejoin(&mut self) -> Result<(), DriverError> {
         self.fenced += 1;
+        self.fenced_total += 1;
         if self.fenced >= FENCED_MAX {
             return Err(DriverError::FencedRepeatedly(self.fenced, self.options.transactional_id.clone()));
         }
@@ -206,9 +212,7 @@ pub(super) fn read_committed(
             Some(at) => {
                 at.error()?;
                 match at.offset() {
-                    Offset::Offset(offset) => {
-                        Some((NextOffset(offset), read_metadata(at.metadata()).unwrap_or(0)))
-                    }
+                    Offset::Offset(offset) => Some((NextOffset(offset), read_metadata(at.metadata()).unwrap_or(0))),
                     _ => None,
                 }
             }

@@ -125,12 +125,7 @@ impl Processor for Counting {
 }
 
 /// Reads committed (key, count) pairs until there are at least `expected`.
-pub fn read(
-    client: &ClientOptions,
-    topic: &str,
-    partitions: u32,
-    expected: u64,
-) -> BTreeMap<(String, u64), u32> {
+pub fn read(client: &ClientOptions, topic: &str, partitions: u32, expected: u64) -> BTreeMap<(String, u64), u32> {
     let consumer: BaseConsumer = client.reader("outside", true).create().expect("a consumer");
     let mut list = TopicPartitionList::new();
     for partition in 0..partitions {
