@@ -1,0 +1,158 @@
+//! A deployment of the real program on a real Kafka: its configuration, its topics, its processes.
+//!
+//! Nothing in here sleeps: it waits for records, for lines of the log, for the end of a process, always with a limit.
+
+#![allow(dead_code, reason = "every test program uses a part of this module")]
+
+pub mod compare;
+pub mod http;
+pub mod load;
+pub mod program;
+pub mod records;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use throughline_testkit::broker::{Broker, unique_name};
+
+use program::Program;
+
+/// Partitions of every topic.
+pub const PARTITIONS: i32 = 4;
+
+/// How long anything may take that has no tighter limit of its own. It is only reached when something is wrong.
+pub const LIMIT: Duration = Duration::from_secs(120);
+
+/// `session_timeout` of every deployment: the least that brokers allow by default.
+pub const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
+
+/// A source of a deployment.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Name of its table, a part of touchpoint ids.
+    pub name: &'static str,
+    /// Its only topic.
+    pub topic: String,
+    /// Further lines of its table.
+    pub lines: &'static str,
+}
+
+/// An application with topics of its own. Two of them may read the same sources.
+#[derive(Debug)]
+pub struct Deployment {
+    /// Application id, start of the groups and transactional ids.
+    pub application: String,
+    /// Start of the names of its topics.
+    pub prefix: String,
+    sources: Vec<Source>,
+    extra: String,
+    folder: PathBuf,
+}
+
+impl Deployment {
+    /// A deployment with its topics created. `extra` is added to the configuration.
+    pub fn new(name: &str, sources: &[Source], extra: &str) -> Self {
+        let application = unique_name(name);
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&application);
+        std::fs::create_dir_all(&folder).expect("the target folder can be written");
+        let prefix = format!("{application}.");
+        let deployment = Self { application, prefix, sources: sources.to_vec(), extra: extra.to_owned(), folder };
+        deployment.call(&["topics", "apply", "--sources"]);
+        deployment
+    }
+
+    /// A source of kind and name `web` with a topic of its own.
+    pub fn web_source() -> Source {
+        Source { name: "web", topic: unique_name("web"), lines: "" }
+    }
+
+    /// Name of one of its topics.
+    pub fn topic(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// Starts the process with this number.
+    pub fn start(&self, ordinal: u32) -> Program {
+        let config = self.write_config(ordinal);
+        Program::start(&self.folder, &format!("{}/{ordinal}", self.application), &config)
+    }
+
+    /// Starts the process with this number and waits until it is ready.
+    pub fn start_ready(&self, ordinal: u32) -> Program {
+        let program = self.start(ordinal);
+        program.wait_ready();
+        program
+    }
+
+    /// Runs a command of the program that ends by itself, and returns what it printed.
+    pub fn call(&self, arguments: &[&str]) -> String {
+        let config = self.write_config(0);
+        let output = Command::new(env!("CARGO_BIN_EXE_throughline"))
+            .args(["--config"])
+            .arg(config)
+            .args(arguments)
+            .current_dir(&self.folder)
+            .output()
+            .expect("the binary starts");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "throughline {arguments:?} ended with {}:\n{stdout}{stderr}", output.status);
+        stdout
+    }
+
+    fn write_config(&self, ordinal: u32) -> PathBuf {
+        let path = self.folder.join(format!("throughline-{ordinal}.toml"));
+        std::fs::write(&path, self.config(ordinal)).expect("the folder can be written");
+        path
+    }
+
+    fn config(&self, ordinal: u32) -> String {
+        let (application, prefix, brokers) = (&self.application, &self.prefix, Broker::shared());
+        let session = SESSION_TIMEOUT.as_secs();
+        let mut text = format!(
+            r#"application = "{application}"
+tenant = "brand"
+prefix = "{prefix}"
+[instance]
+ordinal = {ordinal}
+[kafka]
+brokers = ["{brokers}"]
+[topics]
+partitions = {PARTITIONS}
+[workers]
+normalize = 1
+experience = 1
+[commit]
+interval = "50ms"
+[transaction]
+age = "2s"
+timeout = "4s"
+session_timeout = "{session}s"
+[http]
+listen = "127.0.0.1:0"
+[log]
+format = "json"
+"#
+        );
+        for name in ["web", "social", "store", "call-centre", "partner", "survey", "catalog"] {
+            if !self.sources.iter().any(|source| source.name == name) {
+                writeln!(text, "[sources.{name}]\nenabled = false").expect("text can be written");
+            }
+        }
+        for Source { name, topic, lines } in &self.sources {
+            writeln!(text, "[sources.{name}]\ntopics = [\"{topic}\"]\n{lines}").expect("text can be written");
+        }
+        text + &self.extra
+    }
+}
+
+impl Drop for Deployment {
+    fn drop(&mut self) {
+        // What cannot be removed now is only disk space below `target`. After a failure it is kept to be looked at.
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+}
