@@ -16,6 +16,7 @@ mod context;
 mod demo;
 mod exit;
 mod explain;
+mod local;
 mod output;
 
 use clap::Parser;

@@ -1,0 +1,11 @@
+//! `throughline try` and `throughline test`: records of files through the stages in memory.
+
+mod matching;
+pub mod options;
+mod print;
+mod read;
+pub mod test_cases;
+pub mod try_files;
+
+#[cfg(test)]
+mod tests;
