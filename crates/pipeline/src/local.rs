@@ -29,6 +29,8 @@ use crate::options::{Encodings, OutputSwitches};
 
 pub use output::Output;
 pub use table::MemoryTable;
+pub use throughline_normalize::formats::{all as formats, by_name as format_by_name};
+pub use throughline_normalize::{Formats, NormalizeOptions as LocalNormalizeOptions};
 
 /// Partitions of inbox and customer-keyed outputs, as in a deployment with the defaults.
 const PARTITIONS: u32 = 32;
@@ -44,7 +46,7 @@ pub struct LocalOptions {
     pub experience: ExperienceOptions,
     /// The catalog.
     pub catalog: Arc<Catalog>,
-    /// The clock until the first record moves it.
+    /// The clock until a touchpoint with a time of its own sets it.
     pub start: Now,
 }
 
@@ -160,6 +162,8 @@ pub struct LocalRun<S = NoSchemas> {
     schemas: S,
     now: Now,
     fixed: bool,
+    /// Latest received time of a touchpoint with a time of its own.
+    latest: Option<ReceivedAt>,
     /// Next offset by source.
     offsets: Vec<i64>,
     frames: i64,
@@ -200,6 +204,7 @@ impl<S: SchemaSource + Clone> LocalRun<S> {
             schemas,
             now: options.start,
             fixed: false,
+            latest: None,
             offsets: vec![0; options.sources.len()],
             frames: 0,
             counts: LocalCounts::default(),
@@ -245,8 +250,10 @@ impl<S: SchemaSource + Clone> LocalRun<S> {
         touchpoints.sort_by_key(|touchpoint: &Framed| touchpoint.entry);
         self.count_normalized(source, &input, &mut pushed.fates);
         if !self.fixed {
-            let latest = touchpoints.iter().map(|touchpoint| touchpoint.received_at).max();
-            self.now = self.now.max(Now::from_millis(latest.map_or(i64::MIN, ReceivedAt::as_millis)));
+            // Invented times move no clock.
+            let dated = touchpoints.iter().filter(|touchpoint| touchpoint.is_dated);
+            self.latest = self.latest.max(dated.map(|touchpoint| touchpoint.received_at).max());
+            self.now = self.latest.map_or(self.options.start, |latest| Now::from_millis(latest.as_millis()));
         }
         for touchpoint in touchpoints {
             let fate = self.apply(&touchpoint, &mut pushed.outputs);
@@ -269,7 +276,7 @@ impl<S: SchemaSource + Clone> LocalRun<S> {
         outputs
     }
 
-    /// Stops the clock at `now`; without it, the clock is the latest received time so far.
+    /// Stops the clock at `now`; without it, the clock is the latest received time of a touchpoint that has a time.
     pub const fn set_now(&mut self, now: Now) {
         self.now = now;
         self.fixed = true;
@@ -381,6 +388,7 @@ struct Framed {
     entry: u32,
     partition: i32,
     received_at: ReceivedAt,
+    is_dated: bool,
     frame: FrameBuilder,
     fate: EntryFate,
 }
@@ -397,6 +405,7 @@ fn split(frame: &[u8], partition: i32, touchpoints: &mut Vec<Framed>) {
             entry: header.origin.entry,
             partition,
             received_at: header.received_at,
+            is_dated: header.time_quality.moves_watermark(),
             frame: alone,
             fate: EntryFate {
                 entry: header.origin.entry,
