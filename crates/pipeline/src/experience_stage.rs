@@ -16,9 +16,9 @@ use throughline_model::{FateCounts, IdHasher, NextOffset, NodeId, Now, Topic};
 use throughline_worker::{InputRecord, Outputs, ProcessContext, Processor, Stall, StateMismatch, TaskId};
 
 use crate::header::StateHeader;
-use crate::options::{Encodings, OutputSwitches};
+use crate::options::{Encodings, OutputSwitches, Targets};
 use crate::publish::Deployment;
-use crate::table::{GROUPS, Table, key, read_key, with_group};
+use crate::table::{GROUPS, Table, key, parts, put_part, read_key, with_group};
 use overlay::Overlay;
 
 /// Customers whose pending single view is written in one transaction at most.
@@ -41,6 +41,8 @@ pub struct ExperienceOptions {
     pub inputs: Vec<String>,
     /// Numbers of two models are mixed.
     pub mixed: bool,
+    /// Whom roles are, for alerts.
+    pub targets: Targets,
 }
 
 /// Counts of committed transactions.
@@ -56,6 +58,8 @@ pub struct ExperienceCounts {
     pub ages: Vec<(i64, i64)>,
     /// Milliseconds between cause and opening of alerts.
     pub detected: Vec<(AlertType, i64)>,
+    /// Roles of published recipients that the routing has no target for.
+    pub untargeted: Vec<&'static str>,
 }
 
 impl ExperienceCounts {
@@ -65,6 +69,7 @@ impl ExperienceCounts {
         self.suppressed.append(&mut other.suppressed);
         self.ages.append(&mut other.ages);
         self.detected.append(&mut other.detected);
+        self.untargeted.append(&mut other.untargeted);
         other.touchpoints = FateCounts::default();
     }
 }
@@ -83,6 +88,7 @@ pub struct ExperienceStage<T> {
     counts: ExperienceCounts,
     committed: ExperienceCounts,
     scratch: Vec<u8>,
+    part: Vec<u8>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +122,7 @@ impl<T: Table> ExperienceStage<T> {
             counts: ExperienceCounts::default(),
             committed: ExperienceCounts::default(),
             scratch: Vec::with_capacity(4_096),
+            part: Vec::with_capacity(4_096),
         }
     }
 
@@ -264,7 +271,8 @@ impl<T: Table> ExperienceStage<T> {
         if !self.options.switches.customers {
             return;
         }
-        let due: Vec<_> = self.pending.iter().take_while(|(due, _, _)| *due <= now).take(PENDING_MAX).copied().collect();
+        let due: Vec<_> =
+            self.pending.iter().take_while(|(due, _, _)| *due <= now).take(PENDING_MAX).copied().collect();
         for (_, node, task) in &due {
             if let Some(customer) = self.load(*node) {
                 self.overlay.touch(*node, *task, customer);
@@ -274,35 +282,36 @@ impl<T: Table> ExperienceStage<T> {
         self.overlay.taken_pending = due;
     }
 
+    /// One changelog record per changed group; the bytes that a commit stores are written in the same pass.
     fn write_changelog(&mut self, at: usize, outputs: &mut Outputs) {
         let touched = self.overlay.at(at);
-        let (node, partition) = (touched.node, touched.task.partition);
         let dirty = touched.customer.dirty_parts();
         if dirty.is_empty() {
             return;
         }
-        let before = touched.before.clone();
-        let mut bytes: Vec<u8> = before.as_deref().unwrap_or_default().to_vec();
+        let before = touched.before.as_deref().unwrap_or_default();
+        self.scratch.clear();
         for group in GROUPS {
+            let from = self.scratch.len();
+            let held = parts(before).filter(|(part, _)| group.parts.contains(part));
             if !group.parts.iter().any(|part| dirty.contains(*part)) {
+                held.for_each(|(part, bytes)| put_part(&mut self.scratch, part, bytes));
                 continue;
             }
-            self.scratch.clear();
-            let mut part_bytes = Vec::new();
             for part in group.parts {
-                part_bytes.clear();
-                crate::state::encode_part(&self.overlay.at(at).customer, *part, &mut part_bytes);
-                crate::table::put_part(&mut self.scratch, *part, &part_bytes);
+                self.part.clear();
+                crate::state::encode_part(&touched.customer, *part, &mut self.part);
+                put_part(&mut self.scratch, *part, &self.part);
             }
-            let writer = outputs.record(Topic::ExperienceChangelog, Some(partition)).key(&key(node, group));
-            if self.scratch.is_empty() {
-                writer.end();
-            } else {
-                writer.value(|out| out.extend_from_slice(&self.scratch)).end();
+            let value = &self.scratch[from..];
+            if value.is_empty() && held.count() == 0 {
+                continue;
             }
-            bytes = with_group(&bytes, group, &self.scratch);
+            let writer = outputs
+                .record(Topic::ExperienceChangelog, Some(touched.task.partition))
+                .key(&key(touched.node, group));
+            if value.is_empty() { writer.end() } else { writer.value(|out| out.extend_from_slice(value)).end() }
         }
-        self.overlay.at_mut(at).encoded = Some(bytes.into());
+        self.overlay.at_mut(at).encoded = Some(self.scratch.as_slice().into());
     }
 }
-
