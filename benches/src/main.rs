@@ -1,1 +1,292 @@
-fn main() {}
+//! `cargo xtask bench`: see `README.md`.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)] // A program that measures says what it saw.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use throughline_benches::copy;
+use throughline_benches::deployment::{Cluster, Encoding, Outputs};
+use throughline_benches::measure::Bench;
+use throughline_benches::measure::score::{Run, Source};
+use throughline_benches::report::{Report, median};
+use throughline_testkit::broker::{Broker, BrokerOptions};
+use throughline_testkit::registry::Registry;
+
+/// Measures the service on a real Kafka beside a bare transactional copy.
+#[derive(Debug, Parser)]
+#[command(name = "bench")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Sub>,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Debug, Subcommand)]
+enum Sub {
+    /// The yardstick, started by the measurement itself
+    #[command(hide = true)]
+    Copy(CopyOptions),
+}
+
+#[derive(Debug, Args)]
+struct Options {
+    /// Source records of each run
+    #[arg(long, default_value_t = 1_000_000)]
+    records: u64,
+    /// Customers, all equally likely
+    #[arg(long, default_value_t = 100_000)]
+    keys: u32,
+    /// Runs, alternating with the copy; figures are medians
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// Only one measurement
+    #[arg(long, value_enum)]
+    only: Option<Only>,
+    /// Partitions of the source, the copy and the service's topics
+    #[arg(long, default_value_t = 32)]
+    partitions: u32,
+    /// Customers of the memory measurement
+    #[arg(long, default_value_t = 1_000_000)]
+    customers: u32,
+    /// Records per second of the latency measurement [default: half of what the score job reached]
+    #[arg(long)]
+    rate: Option<f64>,
+    /// Seconds of the latency measurement after its warm-up
+    #[arg(long, default_value_t = 30)]
+    seconds: u64,
+    /// Seed of the generator
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// A running broker, host:port [default: one of its own]
+    #[arg(long)]
+    brokers: Option<String>,
+    /// The binary to measure [default: built by cargo]
+    #[arg(long)]
+    program: Option<PathBuf>,
+    /// Ends with one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Only {
+    /// The score job and the copy
+    Score,
+    /// Latency at half of saturation
+    Latency,
+    /// Resident bytes per customer
+    Memory,
+    /// Every output on
+    AllOn,
+}
+
+#[derive(Debug, Args)]
+struct CopyOptions {
+    #[arg(long)]
+    brokers: String,
+    #[arg(long)]
+    source: String,
+    #[arg(long)]
+    target: String,
+    #[arg(long)]
+    group: String,
+    #[arg(long)]
+    partitions: u32,
+    #[arg(long)]
+    records: u64,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match &arguments.command {
+        Some(Sub::Copy(copy)) => run_copy(copy),
+        None => measure(&arguments.options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("failed to {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_copy(options: &CopyOptions) -> Result<()> {
+    let cluster = Cluster { brokers: options.brokers.clone(), registry: String::new(), partitions: options.partitions };
+    let copied = copy::run(&cluster, &options.source, &options.target, &options.group, options.records)?;
+    println!("{}", serde_json::to_string(&copied)?);
+    Ok(())
+}
+
+fn measure(options: &Options) -> Result<()> {
+    let program = match &options.program {
+        Some(program) => program.clone(),
+        None => build()?,
+    };
+    let broker = match options.brokers {
+        Some(_) => None,
+        None => Some(Broker::start(&BrokerOptions { heap_mib: 1_024, ..BrokerOptions::default() })?),
+    };
+    let brokers = broker.as_ref().map(|broker| broker.bootstrap().to_owned());
+    let registry = Registry::start();
+    let bench = Bench {
+        cluster: Cluster {
+            brokers: options.brokers.clone().or(brokers).unwrap_or_default(),
+            registry: registry.url(),
+            partitions: options.partitions,
+        },
+        program,
+        own: std::env::current_exe().context("find this program")?,
+        keys: options.keys,
+        seed: options.seed,
+    };
+    let wants = |only| options.only.is_none() || options.only == Some(only);
+    let mut report = Report::default();
+    report.note("records", options.records.into());
+    report.note("keys", options.keys.into());
+    report.note("runs", options.runs.into());
+    report.note("partitions", options.partitions.into());
+    let mut speed = None;
+    let needs_speed = wants(Only::Latency) && options.rate.is_none();
+    if wants(Only::Score) || wants(Only::AllOn) || needs_speed {
+        eprintln!("writing {} records of {} customers", options.records, options.keys);
+        let source = bench.source(options.records)?;
+        report.note("source_bytes_mean", source.bytes_mean.round().into());
+        if wants(Only::Score) {
+            speed = Some(score(&bench, &source, options.runs, &mut report)?);
+        }
+        if wants(Only::AllOn) {
+            all_on(&bench, &source, options.runs, &mut report)?;
+        }
+        if needs_speed && speed.is_none() {
+            speed =
+                Some(run(&bench, &source, Outputs::Scores, Encoding::Avro, "score job")?.drained.records_per_second);
+        }
+        bench.cluster.remove(std::slice::from_ref(&source.topic));
+    }
+    if wants(Only::Latency) {
+        let rate = options.rate.or(speed.map(|speed| speed / 2.0)).context("know a rate")?;
+        latency(&bench, rate, Duration::from_secs(options.seconds), &mut report)?;
+    }
+    if wants(Only::Memory) {
+        memory(&bench, options.customers, &mut report)?;
+    }
+    println!("{}", report.table());
+    if options.json {
+        println!("{}", report.json());
+    }
+    Ok(())
+}
+
+/// Builds the release binary and returns where it is: beside this one.
+fn build() -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["build", "--release", "--package", "throughline", "--bin", "throughline"])
+        .status()
+        .context("run cargo")?;
+    ensure!(status.success(), "cargo ended with {status}");
+    let own = std::env::current_exe().context("find this program")?;
+    Ok(own.with_file_name("throughline"))
+}
+
+/// Returns records per second of the score job.
+fn score(bench: &Bench, source: &Source, runs: usize, report: &mut Report) -> Result<f64> {
+    let millions = source.records as f64 / 1e6;
+    let (mut copies, mut jobs, mut ratios, mut speeds, mut copy_speeds) = (vec![], vec![], vec![], vec![], vec![]);
+    for _ in 0..runs {
+        let copied = bench.copy(source)?;
+        let copy = copied.cpu_seconds / millions;
+        eprintln!("copy: {copy:.2} CPU s per million, {:.0} records/s", source.records as f64 / copied.seconds);
+        let job = run(bench, source, Outputs::Scores, Encoding::Avro, "score job")?;
+        let cpu = job.drained.cpu_seconds / millions;
+        ratios.push(cpu / copy);
+        copies.push(copy);
+        copy_speeds.push(source.records as f64 / copied.seconds);
+        jobs.push(cpu);
+        speeds.push(job.drained.records_per_second);
+    }
+    let json = run(bench, source, Outputs::Scores, Encoding::Json, "score job in JSON")?;
+    let middle = |measured: &[f64]| median(measured).context("at least one run");
+    let speed = middle(&speeds)?;
+    report.add(
+        "throughline_cpu_seconds_per_million",
+        "score job: CPU seconds per million touchpoints",
+        middle(&jobs)?,
+        2,
+        Some(5.0),
+    );
+    report.add("copy_cpu_seconds_per_million", "bare transactional copy: the same", middle(&copies)?, 2, None);
+    report.add("ratio", "score job against the copy, median of pairs", middle(&ratios)?, 2, Some(1.8));
+    report.add("touchpoints_per_second", "score job: touchpoints per second", speed, 0, None);
+    report.add("copy_records_per_second", "copy: records per second", middle(&copy_speeds)?, 0, None);
+    report.add(
+        "json_cpu_seconds_per_million",
+        "score job with JSON outputs: CPU seconds per million",
+        json.drained.cpu_seconds / millions,
+        2,
+        None,
+    );
+    report.note("throughline_cpu_seconds_per_million_runs", jobs.into());
+    report.note("copy_cpu_seconds_per_million_runs", copies.into());
+    Ok(speed)
+}
+
+fn all_on(bench: &Bench, source: &Source, runs: usize, report: &mut Report) -> Result<()> {
+    let mut cpu = Vec::new();
+    for _ in 0..runs {
+        let all = run(bench, source, Outputs::All, Encoding::Avro, "everything on")?;
+        cpu.push(all.drained.cpu_seconds / (source.records as f64 / 1e6));
+    }
+    let middle = median(&cpu).context("at least one run")?;
+    let what = "everything on: CPU seconds per million touchpoints";
+    report.add("all_on_cpu_seconds_per_million", what, middle, 2, Some(9.0));
+    Ok(())
+}
+
+fn run(bench: &Bench, source: &Source, outputs: Outputs, encoding: Encoding, name: &str) -> Result<Run> {
+    let run = bench.run(source, outputs, encoding)?;
+    let cpu = run.drained.cpu_seconds / (source.records as f64 / 1e6);
+    eprintln!("{name}: {cpu:.2} CPU s per million, {:.0} records/s", run.drained.records_per_second);
+    let mut threads: Vec<_> = run.threads.iter().filter(|(_, seconds)| **seconds >= 0.05).collect();
+    threads.sort_by(|left, right| right.1.total_cmp(left.1));
+    let threads: Vec<String> = threads.iter().map(|(name, seconds)| format!("{name} {seconds:.2}")).collect();
+    eprintln!("  CPU seconds by thread: {}", threads.join(", "));
+    Ok(run)
+}
+
+fn latency(bench: &Bench, rate: f64, duration: Duration, report: &mut Report) -> Result<()> {
+    eprintln!("latency at {rate:.0} records/s");
+    let latency = bench.latency(rate, duration)?;
+    report.add("latency_p50_ms", "append to read-committed score, p50 ms", latency.p50, 0, None);
+    report.add("latency_p99_ms", "the same, p99 ms", latency.p99, 0, Some(500.0));
+    report.add("latency_max_ms", "the same, slowest ms", latency.max, 0, None);
+    report.note("latency_records_per_second", rate.round().into());
+    report.note("latency_counted", latency.counted.into());
+    report.note("latency_missing", latency.missing.into());
+    Ok(())
+}
+
+fn memory(bench: &Bench, customers: u32, report: &mut Report) -> Result<()> {
+    eprintln!("loading {customers} customers");
+    let memory = bench.memory(customers)?;
+    let mib = |bytes: u64| (bytes / (1 << 20)).into();
+    report.add(
+        "resident_bytes_per_customer",
+        "resident bytes per customer after the load",
+        memory.bytes_per_customer(),
+        0,
+        Some(1_000.0),
+    );
+    let restored = memory.restored_bytes_per_customer();
+    report.add("restored_bytes_per_customer", "resident bytes per customer after a restore", restored, 0, None);
+    report.add("restore_seconds", "seconds to restore", memory.restore_seconds, 1, None);
+    report.note("resident_mib_empty", mib(memory.empty));
+    report.note("resident_mib_loaded", mib(memory.loaded));
+    Ok(())
+}
