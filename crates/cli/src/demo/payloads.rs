@@ -53,8 +53,8 @@ pub fn page(user: &str, id: &str, at: i64, path: &str) -> Payload {
 }
 
 /// A Segment track call.
-pub fn track(user: &str, id: &str, at: i64, event: &str, properties: Value) -> Payload {
-    segment(user, id, at, json!({"type": "track", "event": event, "properties": properties}))
+pub fn track(user: &str, id: &str, at: i64, name: &str, properties: Value) -> Payload {
+    segment(user, id, at, json!({"type": "track", "event": name, "properties": properties}))
 }
 
 /// A comment under a post of the page.
@@ -87,12 +87,12 @@ fn feed(author: &str, at: i64, change: Value) -> Payload {
 /// A direct message to the page; `is_echo`: one that the page sent.
 pub fn direct(person: &str, id: &str, at: i64, text: &str, is_echo: bool) -> Payload {
     let (from, to) = if is_echo { (PAGE, person) } else { (person, PAGE) };
-    let mut message = json!({"mid": format!("m_{id}"), "text": text});
+    let mut said = json!({"mid": format!("m_{id}"), "text": text});
     if is_echo {
-        message["is_echo"] = json!(true);
+        said["is_echo"] = json!(true);
     }
     let value = json!({"object": "page", "entry": [{"id": PAGE, "time": at, "messaging": [
-        {"sender": {"id": from}, "recipient": {"id": to}, "timestamp": at, "message": message}]}]});
+        {"sender": {"id": from}, "recipient": {"id": to}, "timestamp": at, "message": said}]}]});
     Payload::new(SourceKind::Social, person, &value)
 }
 

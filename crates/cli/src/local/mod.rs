@@ -4,6 +4,8 @@ mod matching;
 pub mod options;
 mod print;
 mod read;
+#[cfg(test)]
+mod samples;
 pub mod test_cases;
 pub mod try_files;
 

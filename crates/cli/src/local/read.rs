@@ -4,12 +4,14 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// First bytes of an Avro object container file.
 const AVRO: &[u8] = b"Obj\x01";
+/// First bytes of a file packed with gzip.
+const GZIP: &[u8] = b"\x1f\x8b";
 /// A JSON array with more members is an export rather than one record; a record holds at most so many entries.
 const MEMBERS_MAX: usize = 1_000;
 
@@ -33,7 +35,11 @@ pub fn read_file(path: &Path, progress: &mut dyn FnMut(u64), sink: Sink<'_>) -> 
 
 /// Reads records of anything.
 fn read(mut from: impl BufRead, extension: &str, progress: &mut dyn FnMut(u64), sink: Sink<'_>) -> Result<()> {
-    if from.fill_buf()?.starts_with(AVRO) {
+    let first = from.fill_buf()?;
+    if first.starts_with(GZIP) {
+        bail!("packed with gzip; `gunzip -c FILE | throughline try -` reads it");
+    }
+    if first.starts_with(AVRO) {
         return read_avro(Counted { from, progress }, sink);
     }
     let mut head = Head::default();
@@ -183,6 +189,7 @@ mod tests {
         assert_eq!(lines("\ta\tb\n\td\te\n", ""), [1, 2], "the first column may be empty");
         assert_eq!(lines("// why\n{\"a\":1,\n\"b\":2}\n", "json"), [1]);
         assert_eq!(lines("\n\n", ""), [0; 0]);
+        assert!(read(&b"\x1f\x8b\x08"[..], "gz", &mut |_| {}, &mut |_, _| Ok(())).is_err());
         assert_eq!(records("{\"a\":1}\r\n\t\n", ""), [(1, "{\"a\":1}".to_owned())]);
     }
 

@@ -39,7 +39,7 @@ impl Drop for Folder {
     }
 }
 
-fn tried(file: &Path, source: SourceKind, format: &str, json: bool) -> (Summary, String) {
+pub(super) fn tried(file: &Path, source: SourceKind, format: &str, json: bool) -> (Summary, String) {
     let mut options = options();
     let source = select(&mut options, source, format).expect("source and format");
     let mut out = Vec::new();
