@@ -143,6 +143,9 @@ pub enum DriverError {
     /// Fenced again and again.
     #[error("fenced {0} times without a commit between: another deployment uses the transactional id {1}")]
     FencedRepeatedly(u32, String),
+    /// Another process is this static member.
+    #[error("another process is member {0}: give each process of a deployment its own instance.ordinal")]
+    Superseded(String),
 }
 
 /// Fencings without a commit between after which a worker gives up.
@@ -295,6 +298,13 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
     fn poll_failed(&mut self, error: &KafkaError) -> Result<(), DriverError> {
         let reaction = classify(error);
         self.note_fault(reaction, error);
+        self.check_superseded(error)?;
+        if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
+            // This consumer can do nothing more: what it held is lost, and another one joins in its place.
+            let tasks: Vec<TaskId> = self.worker.tasks().map(|(task, _)| task).collect();
+            self.input(Input::Lost(&tasks))?;
+            return self.rejoin();
+        }
         match reaction {
             Reaction::Retry | Reaction::Abort | Reaction::AbortContent => Ok(()),
             // The group has spoken: the notice that follows says which partitions are lost.
@@ -313,6 +323,16 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
                 }
                 _ => Err(DriverError::Client(error.clone())),
             },
+        }
+    }
+
+    /// Fighting back would fence the other process, which would fence us: the one that came later stays.
+    pub(super) fn check_superseded(&self, error: &KafkaError) -> Result<(), DriverError> {
+        match error.rdkafka_error_code() {
+            Some(rdkafka::error::RDKafkaErrorCode::FencedInstanceId) => {
+                Err(DriverError::Superseded(self.options.instance.clone()))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -66,7 +66,7 @@ impl StateHeader {
         }
         if found.key_id != self.key_id {
             return differs(
-                "the hash key",
+                "the hash key (or the tenant, which is part of every hash)",
                 &found.key_id,
                 &self.key_id,
                 "use the key this state was written with; rotation is a rebuild under a new application id",

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use throughline_config::topics::{plan, source_plan};
 use throughline_config::Config;
+use throughline_config::topics::{plan, source_plan};
 use throughline_experience::Rules;
 use throughline_kafka::client::ClientOptions;
 use throughline_kafka::mock::MockBrokers;
@@ -25,11 +25,8 @@ impl Stand {
     /// # Errors
     /// If they cannot be started.
     pub fn start(config: &Config) -> Result<Self, ServiceError> {
-        let topics: Vec<(String, u32)> = plan(config)
-            .into_iter()
-            .chain(source_plan(config))
-            .map(|topic| (topic.name, topic.partitions))
-            .collect();
+        let topics: Vec<(String, u32)> =
+            plan(config).into_iter().chain(source_plan(config)).map(|topic| (topic.name, topic.partitions)).collect();
         let brokers = MockBrokers::start(&topics).map_err(|error| ServiceError::Unexpected(error.to_string()))?;
         Ok(Self { brokers })
     }
@@ -63,8 +60,10 @@ impl Demo {
         let watched = [Topic::Scores, Topic::Alerts, Topic::DeadLetters].map(|topic| wiring::topic(config, topic));
         Ok(Self {
             instance,
-            sender: Sender::new(&client, "demo-sources").map_err(|error| ServiceError::Unexpected(error.to_string()))?,
-            tail: Tail::open(&client, "demo-subscriber", &watched).map_err(|error| ServiceError::Unexpected(error.to_string()))?,
+            sender: Sender::new(&client, "demo-sources")
+                .map_err(|error| ServiceError::Unexpected(error.to_string()))?,
+            tail: Tail::open(&client, "demo-subscriber", &watched)
+                .map_err(|error| ServiceError::Unexpected(error.to_string()))?,
             sources: config
                 .sources
                 .iter()

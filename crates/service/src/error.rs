@@ -42,7 +42,7 @@ impl From<DriverError> for ServiceError {
         match error {
             DriverError::Unreachable(_) => Self::Unreachable(text),
             DriverError::State { .. } => Self::Mismatch(text),
-            DriverError::FencedRepeatedly(..) => Self::Fenced(text),
+            DriverError::FencedRepeatedly(..) | DriverError::Superseded(_) => Self::Fenced(text),
             DriverError::Client(_) => Self::Unexpected(text),
         }
     }

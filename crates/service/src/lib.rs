@@ -12,17 +12,20 @@
 
 pub mod audit;
 pub mod catalog;
+pub mod connect;
 pub mod demo;
 pub mod error;
 pub mod logs;
 pub mod observer;
 pub mod queries;
 pub mod registry;
+pub mod remote;
 pub mod run;
 pub mod schemas;
 pub mod secrets;
 pub mod table;
 pub mod topics;
+pub mod trim;
 pub mod wiring;
 pub mod workers;
 

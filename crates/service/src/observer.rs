@@ -168,9 +168,7 @@ impl<S: SchemaSource> Observer<NormalizeStage<S>> for NormalizeObserver {
             metrics.all().source_records(source, &expanded);
             metrics.all().touchpoints(Stage::Normalize, Some(source), &counts.touchpoints);
             metrics.all().text_unscored(source, counts.text_unscored);
-            metrics
-                .all()
-                .unmapped(source, counts.touchpoints.withheld[usize::from(WithheldReason::Unmapped.code())]);
+            metrics.all().unmapped(source, counts.touchpoints.withheld[usize::from(WithheldReason::Unmapped.code())]);
             dead_letters(metrics, Stage::Normalize, Some(source), &counts.touchpoints);
         }
         processor.set_catalog(self.catalog.latest());
@@ -218,6 +216,9 @@ impl Observer<ExperienceStage<SharedTable>> for ExperienceObserver {
         }
         for (kind, after) in counts.detected {
             metrics.all().alert_detected(kind, after as f64 / 1_000.0);
+        }
+        for role in counts.untargeted {
+            metrics.all().alert_untargeted(role);
         }
     }
 

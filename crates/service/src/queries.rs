@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use throughline_api::{Note, PartitionState, PartitionStatus, Status, WorkerStatus};
 use throughline_api::{Answer, CustomerBody, CustomersBody, Health, Probe, Queries, Reflects};
+use throughline_api::{Note, PartitionState, PartitionStatus, Status, WorkerStatus};
 use throughline_codec::record::Encoding;
 use throughline_experience::{Customer, Rules};
 use throughline_kafka::driver::Control;
@@ -182,7 +182,8 @@ impl Queries for Committed {
 
     fn status(&self) -> Status {
         let mut notes = Vec::new();
-        let workers = self.workers.iter().map(|(number, control)| worker_status(*number, control, &mut notes)).collect();
+        let workers =
+            self.workers.iter().map(|(number, control)| worker_status(*number, control, &mut notes)).collect();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             application: self.about.application.clone(),

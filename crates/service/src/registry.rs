@@ -404,7 +404,7 @@ fn secret(source: &SecretSource) -> anyhow::Result<String> {
     }
 }
 
-fn tls_config(options: &TlsOptions) -> anyhow::Result<TlsConfig> {
+pub(crate) fn tls_config(options: &TlsOptions) -> anyhow::Result<TlsConfig> {
     let roots = match &options.ca_file {
         Some(path) => RootCerts::new_with_certs(&certificates(path)?),
         None => RootCerts::PlatformVerifier,
@@ -418,11 +418,7 @@ fn tls_config(options: &TlsOptions) -> anyhow::Result<TlsConfig> {
         None => None,
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(TlsConfig::builder()
-        .unversioned_rustls_crypto_provider(provider)
-        .root_certs(roots)
-        .client_cert(client)
-        .build())
+    Ok(TlsConfig::builder().unversioned_rustls_crypto_provider(provider).root_certs(roots).client_cert(client).build())
 }
 
 fn certificates(path: &Path) -> anyhow::Result<Vec<Certificate<'static>>> {

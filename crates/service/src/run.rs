@@ -59,25 +59,17 @@ impl Instance {
     pub async fn start(config: &Config, rules: Rules, stages: Stages) -> Result<Self, ServiceError> {
         let client = wiring::client(&config.kafka)?;
         let ids = wiring::ids(config)?;
-        let admin_client = client.clone();
-        let wanted = needed_topics(config, stages);
-        tokio::task::spawn_blocking(move || check_topics(&admin_client, &wanted))
-            .await
-            .map_err(|error| ServiceError::Unexpected(error.to_string()))??;
+        let (admin, cluster, wanted) =
+            (client.clone(), config.kafka.cluster_id.clone(), needed_topics(config, stages));
+        blocking(move || check_topics(&admin, cluster.as_deref(), &wanted)).await?;
         let prepared = config.clone();
-        let schemas = tokio::task::spawn_blocking(move || Schemas::prepare(&prepared))
-            .await
-            .map_err(|error| ServiceError::Unexpected(error.to_string()))??;
+        let schemas = blocking(move || Schemas::prepare(&prepared)).await?;
         let stop_followers = Arc::new(AtomicBool::new(false));
-        let (follow_client, follow_topics, follow_stop) =
-            (client.clone(), catalog_topics(config), Arc::clone(&stop_followers));
-        let catalog =
-            tokio::task::spawn_blocking(move || catalog::follow(&follow_client, &follow_topics, &follow_stop))
-                .await
-                .map_err(|error| ServiceError::Unexpected(error.to_string()))??;
+        let (reader, topics, stop) = (client.clone(), catalog_topics(config), Arc::clone(&stop_followers));
+        let bytes = config.limits.catalog_bytes;
+        let catalog = blocking(move || catalog::follow(&reader, &topics, bytes, &stop)).await?;
         let registry = prometheus::Registry::new();
-        let metrics =
-            WorkerMetrics::new(&registry).map_err(|error| ServiceError::Unexpected(error.to_string()))?;
+        let metrics = WorkerMetrics::new(&registry).map_err(|error| ServiceError::Unexpected(error.to_string()))?;
         let rules = Arc::new(rules);
         metrics.set_build(env!("CARGO_PKG_VERSION"), &rules.version());
         let views = Views::new(config.topics.partitions.get());
@@ -96,6 +88,7 @@ impl Instance {
         let mut workers = Vec::new();
         if stages.experience {
             workers.extend(start(&parts, Stage::Experience, &report)?);
+            trim_inbox(config, &client, &workers, &stop_followers)?;
         }
         if stages.normalize {
             workers.extend(start(&parts, Stage::Normalize, &report)?);
@@ -125,15 +118,7 @@ impl Instance {
             None => None,
         };
         let address = server.as_ref().map(Server::local_addr);
-        Ok(Self {
-            workers,
-            ended,
-            server,
-            stop_followers,
-            shutdown: config.transaction.shutdown,
-            committed,
-            address,
-        })
+        Ok(Self { workers, ended, server, stop_followers, shutdown: config.transaction.shutdown, committed, address })
     }
 
     /// The first worker that ended by itself, if one did: its reason.
@@ -193,6 +178,13 @@ impl Instance {
     }
 }
 
+/// Calls that wait for the network, off the threads that serve.
+async fn blocking<T: Send + 'static>(
+    call: impl FnOnce() -> Result<T, ServiceError> + Send + 'static,
+) -> Result<T, ServiceError> {
+    tokio::task::spawn_blocking(call).await.map_err(|error| ServiceError::Unexpected(error.to_string()))?
+}
+
 async fn serve(
     config: &Config,
     http: &HttpOptions,
@@ -208,12 +200,8 @@ async fn serve(
             .and_then(|mut found| found.next())
             .ok_or_else(|| ServiceError::Configuration(format!("http.listen: {} is no address", http.listen)))?,
     };
-    let options = ApiOptions {
-        listen,
-        tokens: tokens(http)?,
-        instance: config.instance.id.clone(),
-        ..ApiOptions::default()
-    };
+    let options =
+        ApiOptions { listen, tokens: tokens(http)?, instance: config.instance.id.clone(), ..ApiOptions::default() };
     let appender = Appender::new(client, "throughline-audit", &wiring::topic(config, Topic::Audit))
         .map_err(|error| ServiceError::Unexpected(error.to_string()))?;
     Server::start(
@@ -237,12 +225,27 @@ fn tokens(http: &HttpOptions) -> Result<Vec<Token>, ServiceError> {
     for (actor, role, source) in roles {
         if let Some(source) = source {
             let token = Token::new(actor, role, &secret(source)?).ok_or_else(|| {
-                ServiceError::Configuration(format!("http.{actor}_token must have {} bytes or more", Token::SECRET_BYTES_MIN))
+                ServiceError::Configuration(format!(
+                    "http.{actor}_token must have {} bytes or more",
+                    Token::SECRET_BYTES_MIN
+                ))
             })?;
             tokens.push(token);
         }
     }
     Ok(tokens)
+}
+
+/// Experience workers delete what they have read from their inbox.
+fn trim_inbox(
+    config: &Config,
+    client: &throughline_kafka::client::ClientOptions,
+    workers: &[Worker],
+    stop: &Arc<AtomicBool>,
+) -> Result<(), ServiceError> {
+    let controls = workers.iter().map(|worker| Arc::clone(&worker.control)).collect();
+    let group = format!("{}-{}", config.application, Stage::Experience);
+    crate::trim::start(client, &group, &wiring::topic(config, Topic::ExperienceInbox), controls, stop)
 }
 
 fn needed_topics(config: &Config, stages: Stages) -> Vec<String> {
@@ -257,18 +260,19 @@ fn needed_topics(config: &Config, stages: Stages) -> Vec<String> {
 
 fn check_topics(
     client: &throughline_kafka::client::ClientOptions,
+    cluster: Option<&str>,
     wanted: &[String],
 ) -> Result<(), ServiceError> {
-    let admin = Admin::new(client, Duration::from_secs(15))
-        .map_err(|error| ServiceError::Unexpected(error.to_string()))?;
+    let admin =
+        Admin::new(client, Duration::from_secs(15)).map_err(|error| ServiceError::Unexpected(error.to_string()))?;
     let existing = admin.partitions().map_err(|error| ServiceError::Unreachable(error.to_string()))?;
-    let missing: Vec<&str> =
-        wanted.iter().filter(|topic| !existing.contains_key(*topic)).map(String::as_str).collect();
+    crate::topics::same_cluster(cluster, &admin)?;
+    let missing: Vec<&str> = wanted.iter().filter(|topic| !existing.contains_key(*topic)).map(String::as_str).collect();
     if missing.is_empty() {
         Ok(())
     } else {
         Err(ServiceError::Mismatch(format!(
-            "topics are missing: {}; create them with: throughline topics apply",
+            "topics are missing: {}; create them with: throughline topics apply (with --sources for source topics that nobody else owns)",
             missing.join(", ")
         )))
     }

@@ -80,16 +80,22 @@ pub async fn apply(config: &Config, steps: &[TopicStep]) -> Result<(), ServiceEr
 fn admin(config: &Config) -> Result<Admin, ServiceError> {
     let client = wiring::client(&config.kafka)?;
     let admin = Admin::new(&client, TIMEOUT).map_err(refusal)?;
-    if let Some(meant) = &config.kafka.cluster_id {
-        let found = admin.cluster_id();
-        if found.as_ref() != Some(meant) {
-            return Err(ServiceError::Mismatch(format!(
-                "kafka.cluster_id is {meant}, the brokers say {}",
-                found.as_deref().unwrap_or("nothing")
-            )));
-        }
-    }
+    same_cluster(config.kafka.cluster_id.as_deref(), &admin)?;
     Ok(admin)
+}
+
+/// Refuses any cluster but the one that is meant (`kafka.cluster_id`); without one every cluster is.
+///
+/// # Errors
+/// If it is another one.
+pub fn same_cluster(meant: Option<&str>, admin: &Admin) -> Result<(), ServiceError> {
+    let Some(meant) = meant else { return Ok(()) };
+    let found = admin.cluster_id();
+    if found.as_deref() == Some(meant) {
+        return Ok(());
+    }
+    let found = found.as_deref().unwrap_or("nothing");
+    Err(ServiceError::Mismatch(format!("kafka.cluster_id is {meant}, the brokers say {found}")))
 }
 
 fn unreachable(error: AdminError) -> ServiceError {

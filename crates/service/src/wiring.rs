@@ -2,22 +2,46 @@
 
 use std::sync::Arc;
 
+use throughline_config::routing::Routing;
 use throughline_config::{Config, Encoding as SourceEncoding, KafkaOptions, SourceOptions as Source};
 use throughline_experience::Rules;
 use throughline_kafka::client::ClientOptions;
 use throughline_model::{IdHasher, SourceKind, Topic};
 use throughline_normalize::{Encoding, Formats, NormalizeOptions, SourceOptions};
-use throughline_pipeline::{ExperienceOptions, OutputSwitches, StaffOutput, TouchpointOutput};
+use throughline_pipeline::{ExperienceOptions, HealthLimits, OutputSwitches, StaffOutput, Targets, TouchpointOutput};
 
 use crate::error::ServiceError;
 use crate::schemas::Schemas;
 use crate::secrets::{hash_key, secret};
 
+/// Whether this program was built with OpenSSL under its Kafka client. The schema registry's client does not need it.
+pub const HAS_TLS: bool = cfg!(feature = "tls");
+
+/// What to do about [`unsupported`].
+pub const TLS_HELP: &str = "build with `cargo build --release --features tls`, or use the image of deploy/Dockerfile";
+
+/// The key of the configuration that this build cannot serve, and why; none if it can serve all of it. TLS and the
+/// challenges of SCRAM both come from OpenSSL, which is built only where it is asked for: it takes minutes.
+#[must_use]
+pub fn unsupported(kafka: &KafkaOptions, has_tls: bool) -> Option<(&'static str, String)> {
+    if has_tls {
+        return None;
+    }
+    if kafka.tls.is_some() {
+        return Some(("kafka.tls.enabled", "this program was built without TLS to brokers".to_owned()));
+    }
+    let sasl = kafka.sasl.as_ref().filter(|sasl| sasl.mechanism.starts_with("SCRAM"))?;
+    Some(("kafka.sasl.mechanism", format!("this program was built without {}, which needs OpenSSL", sasl.mechanism)))
+}
+
 /// Client settings with secrets read.
 ///
 /// # Errors
-/// If a secret cannot be read, or the program was built without TLS.
+/// If a secret cannot be read, or the program was built without what the settings need.
 pub fn client(kafka: &KafkaOptions) -> Result<ClientOptions, ServiceError> {
+    if let Some((key, problem)) = unsupported(kafka, HAS_TLS) {
+        return Err(ServiceError::Configuration(format!("{key}: {problem}; {TLS_HELP}")));
+    }
     let mut settings: Vec<(String, String)> =
         kafka.client.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     let mut set = |key: &str, value: String| settings.push((key.to_owned(), value));
@@ -69,6 +93,28 @@ pub fn normalize_options(config: &Config) -> NormalizeOptions {
     }
 }
 
+/// When a source partition pauses because too much of it is rejected.
+#[must_use]
+pub const fn health_limits(config: &Config) -> HealthLimits {
+    HealthLimits { window_records: config.limits.rejected_window, rejected_share: config.limits.rejected_share }
+}
+
+/// Whom roles are, from the routing file that the configuration names.
+///
+/// # Errors
+/// If the file cannot be read, or is not valid.
+pub fn targets(config: &Config) -> Result<Targets, ServiceError> {
+    let Some(file) = &config.routing_file else { return Ok(Targets::default()) };
+    let name = file.display().to_string();
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| ServiceError::Configuration(format!("routing.file: cannot read {name}: {error}")))?;
+    let routing = Routing::parse(&name, &text).map_err(|errors| {
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        ServiceError::Configuration(errors.join("\n"))
+    })?;
+    Ok(Targets::new(Arc::new(move |role, entity| routing.target(role, entity).map(str::to_owned))))
+}
+
 /// One source as the normalizer takes it.
 ///
 /// # Errors
@@ -96,8 +142,8 @@ pub fn source(source: &Source) -> Result<SourceOptions, ServiceError> {
     };
     options.calling_code.clone_from(&source.calling_code);
     if let Some(zone) = &source.time_zone {
-        options.time_zone = Some(jiff::tz::TimeZone::get(zone).map_err(|error| {
-            ServiceError::Configuration(format!("sources.{}.time_zone: {error}", source.name))
+        options.time_zone = Some(throughline_normalize::catalog::zone_named(zone).ok_or_else(|| {
+            ServiceError::Configuration(format!("sources.{}.time_zone: unknown time zone {zone:?}", source.name))
         })?);
     }
     Ok(options)
@@ -133,6 +179,7 @@ pub fn experience_options(config: &Config, rules: &Arc<Rules>, ids: &IdHasher, s
             customers: config.outputs.customers,
             alerts: config.outputs.alerts,
             suppressed_alerts: config.alerts.publish_suppressed,
+            alert_context: config.alerts.context,
             staff: match config.outputs.staff {
                 Staff::Off => StaffOutput::Off,
                 Staff::Hashed => StaffOutput::Hashed,
@@ -143,6 +190,7 @@ pub fn experience_options(config: &Config, rules: &Arc<Rules>, ids: &IdHasher, s
         partitions: config.topics.partitions.get(),
         inputs: vec![topic(config, Topic::ExperienceInbox)],
         mixed: false,
+        targets: Targets::default(),
     }
 }
 
@@ -156,4 +204,30 @@ pub fn topic(config: &Config, topic: Topic) -> String {
 #[must_use]
 pub fn topic_names(config: &Config) -> Vec<String> {
     Topic::ALL.iter().map(|name| topic(config, *name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use throughline_config::{RawConfig, Surroundings};
+
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        let raw = RawConfig { file: Some(("throughline.toml".to_owned(), text.to_owned())), ..RawConfig::default() };
+        raw.resolve(&Surroundings::new(NonZeroU32::MIN)).expect("the text is valid")
+    }
+
+    #[test]
+    fn what_openssl_is_needed_for_is_refused_without_it() {
+        let refused = |text: &str, has_tls| unsupported(&config(text).kafka, has_tls).map(|(key, _)| key);
+        let tls = "[kafka.tls]\nenabled = true\n";
+        let scram = "[kafka.sasl]\nmechanism = \"scram-sha-256\"\nusername = \"u\"\npassword = \"p\"\n";
+        let plain = "[kafka.sasl]\nmechanism = \"plain\"\nusername = \"u\"\npassword = \"p\"\n";
+        assert_eq!(refused(tls, false), Some("kafka.tls.enabled"));
+        assert_eq!(refused(scram, false), Some("kafka.sasl.mechanism"));
+        assert_eq!(refused(plain, false), None);
+        assert_eq!((refused(tls, true), refused(scram, true)), (None, None));
+    }
 }

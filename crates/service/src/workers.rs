@@ -117,7 +117,8 @@ fn start_normalize(parts: &Parts<'_>, number: u32, ended: &mpsc::Sender<Ended>) 
         CachedSchemas::new(parts.schemas.registry.clone()),
         parts.catalog.latest(),
         parts.config.topics.partitions.get(),
-    );
+    )
+    .with_limits(wiring::health_limits(parts.config));
     let observer = NormalizeObserver {
         common: Common::new(parts.metrics.worker(Stage::Normalize), labels.collect()),
         catalog: Arc::clone(&parts.catalog),
@@ -128,10 +129,9 @@ fn start_normalize(parts: &Parts<'_>, number: u32, ended: &mpsc::Sender<Ended>) 
 fn start_experience(parts: &Parts<'_>, number: u32, ended: &mpsc::Sender<Ended>) -> Result<Worker, ServiceError> {
     let inbox = wiring::topic(parts.config, Topic::ExperienceInbox);
     let labels = vec![(inbox.clone(), TopicLabel::Owned(Topic::ExperienceInbox))];
-    let stage = ExperienceStage::new(
-        wiring::experience_options(parts.config, &parts.rules, &parts.ids, &parts.schemas),
-        SharedTable(Arc::clone(&parts.views)),
-    );
+    let mut stage = wiring::experience_options(parts.config, &parts.rules, &parts.ids, &parts.schemas);
+    stage.targets = wiring::targets(parts.config)?;
+    let stage = ExperienceStage::new(stage, SharedTable(Arc::clone(&parts.views)));
     let observer = ExperienceObserver {
         common: Common::new(parts.metrics.worker(Stage::Experience), labels),
         views: Arc::clone(&parts.views),

@@ -175,6 +175,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
                 Err(error) => {
                     let met = classify(&error);
                     self.note_fault(met, &error);
+                    self.check_superseded(&error)?;
                     match met {
                         Reaction::Retry if Instant::now() < deadline => {}
                         Reaction::Retry | Reaction::Ask => return Ok(Some(CommitOutcome::Indeterminate)),
@@ -273,10 +274,14 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             }
         }
         let list = self.list(tasks.iter().map(|task| (*task, None)))?;
-        if self.consumer.assignment_lost() {
-            self.consumer.unassign()?;
+        let given_back = if self.consumer.assignment_lost() {
+            self.consumer.unassign()
         } else {
-            self.consumer.incremental_unassign(&list)?;
+            self.consumer.incremental_unassign(&list)
+        };
+        if let Err(error) = given_back {
+            // A consumer that failed for good holds nothing that could be given back.
+            self.note_fault(Reaction::Rejoin, &error);
         }
         Ok(())
     }
