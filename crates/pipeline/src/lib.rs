@@ -27,5 +27,5 @@ pub mod local;
 pub use experience_stage::{ExperienceCounts, ExperienceOptions, ExperienceStage};
 pub use header::StateHeader;
 pub use normalize_stage::{NormalizeStage, SourceCounts};
-pub use options::{Encodings, OutputSwitches, StaffOutput, TouchpointOutput};
+pub use options::{Encodings, HealthLimits, OutputSwitches, StaffOutput, Targets, TouchpointOutput};
 pub use table::{LiveAlert, Table};

@@ -69,6 +69,7 @@ impl LocalOptions {
                 partitions: PARTITIONS,
                 inputs: vec![Topic::ExperienceInbox.as_str().to_owned()],
                 mixed: false,
+                targets: crate::options::Targets::default(),
             },
             catalog: Arc::default(),
             start,

@@ -7,17 +7,14 @@ use throughline_codec::dead_letter::{DeadLetter, Origin, is_dead_letter_header};
 use throughline_codec::entry;
 use throughline_codec::frame::{EntryKind, FrameBuilder};
 use throughline_model::murmur2::partition_of;
-use throughline_model::{
-    Fate, FateCounts, Now, Partition, Rejection, RejectionReason, SourceKind, Stage, Topic,
-};
+use throughline_model::{Fate, FateCounts, Now, Partition, Rejection, RejectionReason, SourceKind, Stage, Topic};
 use throughline_normalize::catalog::Catalog;
 use throughline_normalize::format::Headers;
 use throughline_normalize::{Entry, Normalizer, SchemaSource, SourceOptions, SourceRecord};
 use throughline_worker::input::RecordHeaders;
 use throughline_worker::{InputRecord, Outputs, ProcessContext, Processor, Stall, StateMismatch, TaskId};
 
-/// Records of one source partition after which its share of rejected ones is judged.
-const HEALTH_WINDOW: u32 = 10_000;
+use crate::options::HealthLimits;
 
 /// The books of the normalize stage for one source: records = expanded + withheld + rejected; expanded touchpoints =
 /// routed + withheld + rejected.
@@ -48,6 +45,7 @@ pub struct NormalizeStage<S> {
     counts: FxHashMap<SourceKind, SourceCounts>,
     committed: FxHashMap<SourceKind, SourceCounts>,
     health: FxHashMap<TaskId, Health>,
+    limits: HealthLimits,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -94,7 +92,15 @@ impl<S: SchemaSource> NormalizeStage<S> {
             counts: FxHashMap::default(),
             committed: FxHashMap::default(),
             health: FxHashMap::default(),
+            limits: HealthLimits::default(),
         }
+    }
+
+    /// Judges source partitions by these limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: HealthLimits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// Uses another catalog from the next record on.
@@ -176,10 +182,7 @@ impl Routing<'_> {
 }
 
 fn seal(frame: &mut FrameBuilder, partition: i32, outputs: &mut Outputs) {
-    outputs
-        .record(Topic::ExperienceInbox, Some(partition))
-        .value(|out| out.extend_from_slice(frame.bytes()))
-        .end();
+    outputs.record(Topic::ExperienceInbox, Some(partition)).value(|out| out.extend_from_slice(frame.bytes())).end();
     frame.clear();
 }
 
@@ -249,7 +252,8 @@ impl<S: SchemaSource> Processor for NormalizeStage<S> {
             now: context.now,
         };
         if context.reject {
-            let rejection = Rejection::new(RejectionReason::OutputRejected, "the broker refused what this record becomes");
+            let rejection =
+                Rejection::new(RejectionReason::OutputRejected, "the broker refused what this record becomes");
             routing.entry(
                 0,
                 Entry::Rejected {
@@ -330,9 +334,9 @@ impl<S> NormalizeStage<S> {
         let health = self.health.entry(task).or_default();
         health.records += 1;
         health.rejected += u32::from(counted.rejected.iter().any(|count| *count > 0));
-        if health.records == HEALTH_WINDOW {
+        if health.records >= self.limits.window_records {
             // A source that sends mostly garbage is somebody's mistake: people must look before more of it is taken.
-            *health = Health { paused: health.rejected * 2 > HEALTH_WINDOW, ..Health::default() };
+            *health = Health { paused: self.limits.is_exceeded(health.rejected), ..Health::default() };
         }
     }
 }
@@ -352,4 +356,3 @@ pub fn add(sum: &mut FateCounts, counts: &FateCounts) {
         *sum += count;
     }
 }
-

@@ -5,7 +5,7 @@ mod customer;
 mod score;
 mod touchpoint;
 
-pub use alert::{alert, open_alert_json};
+pub use alert::{Addressed, alert, open_alert_json};
 pub use customer::customer;
 pub use score::score;
 pub use touchpoint::touchpoint;

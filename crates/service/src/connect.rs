@@ -250,7 +250,9 @@ fn rights(
         }
     }
     match probe::transactions(client, client_id, client_id, TIMEOUT) {
-        Ok(()) => report.passed("transactions", format!("{}-*", config.application), "an id of this prefix may be used"),
+        Ok(()) => {
+            report.passed("transactions", format!("{}-*", config.application), "an id of this prefix may be used")
+        }
         Err(error) => report.failed("transactions", format!("{}-*", config.application), error.to_string()),
     }
     report.skipped("write", "", "not asked: the only proof is to write, and nothing is written here");
@@ -266,7 +268,11 @@ fn clock(config: &Config, newest: Option<(i64, String)>, report: &mut Report) {
     let tolerated_ms = i64::try_from(config.event_time.ahead.as_millis()).unwrap_or(i64::MAX);
     if ahead_ms > tolerated_ms {
         let seconds = ahead_ms / 1_000;
-        report.failed("clock", topic, format!("its newest record is {seconds} s ahead of this machine; compare clocks"));
+        report.failed(
+            "clock",
+            topic,
+            format!("its newest record is {seconds} s ahead of this machine; compare clocks"),
+        );
     } else {
         report.passed("clock", topic, "no record is ahead of this machine's clock");
     }

@@ -134,9 +134,8 @@ impl Remote {
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {}", token.trim()));
         }
-        let mut answer = request
-            .call()
-            .map_err(|error| RemoteError::Silent { url: self.url.clone(), cause: error.to_string() })?;
+        let mut answer =
+            request.call().map_err(|error| RemoteError::Silent { url: self.url.clone(), cause: error.to_string() })?;
         let status = answer.status().as_u16();
         let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
         let foreign = |cause: String| RemoteError::Foreign { url: self.url.clone(), cause };

@@ -59,8 +59,7 @@ impl Instance {
     pub async fn start(config: &Config, rules: Rules, stages: Stages) -> Result<Self, ServiceError> {
         let client = wiring::client(&config.kafka)?;
         let ids = wiring::ids(config)?;
-        let (admin, cluster, wanted) =
-            (client.clone(), config.kafka.cluster_id.clone(), needed_topics(config, stages));
+        let (admin, cluster, wanted) = (client.clone(), config.kafka.cluster_id.clone(), needed_topics(config, stages));
         blocking(move || check_topics(&admin, cluster.as_deref(), &wanted)).await?;
         let prepared = config.clone();
         let schemas = blocking(move || Schemas::prepare(&prepared)).await?;

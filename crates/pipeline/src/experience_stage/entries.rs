@@ -6,7 +6,8 @@ use throughline_codec::dead_letter::{DeadLetter, Origin};
 use throughline_codec::frame::{self, EntryKind};
 use throughline_codec::headers;
 use throughline_codec::record::Encoding;
-use throughline_experience::{AlertTransition, Customer, Emission, Scope, ValuedTouchpoint, valuation};
+use throughline_experience::profile::purpose_of;
+use throughline_experience::{AlertTransition, Customer, Emission, Rules, Scope, ValuedTouchpoint, valuation};
 use throughline_model::alert::Transition;
 use throughline_model::murmur2::partition_of;
 use throughline_model::{
@@ -24,7 +25,14 @@ use crate::table::{LiveAlert, Table, read};
 impl<T: Table> ExperienceStage<T> {
     pub(super) fn frame(&mut self, record: &InputRecord<'_>, context: ProcessContext, outputs: &mut Outputs) {
         if context.reject {
-            self.reject(record, 0, RejectionReason::OutputRejected, "the broker refused what this frame becomes", context.now, outputs);
+            self.reject(
+                record,
+                0,
+                RejectionReason::OutputRejected,
+                "the broker refused what this frame becomes",
+                context.now,
+                outputs,
+            );
             return;
         }
         let mut entries = match record.value.map(frame::open) {
@@ -121,16 +129,20 @@ impl<T: Table> ExperienceStage<T> {
         if touched.alerts.is_none() && touched.alerts_before.is_empty() {
             touched.alerts_before = touched.customer.open_alerts().iter().map(|alert| alert.alert_id).collect();
         }
-        let scope =
-            Scope { rules: &self.options.rules, ids: &self.options.ids, now, rebuild: false };
+        let scope = Scope { rules: &self.options.rules, ids: &self.options.ids, now, rebuild: false };
         // A touchpoint that changes consent itself is shown without what needs consent: the stricter reading.
         let influence = touchpoint.body().consents.is_empty()
             && touched.customer.allows(Purpose::Influence, touched.customer.as_of(), &self.options.rules);
+        let context = match (self.options.switches.alert_context, touchpoint.body().consents.is_empty()) {
+            (true, true) => declared(&touched.customer, &self.options.rules),
+            _ => Vec::new(),
+        };
         let mut emitting = Emitting {
             options: &self.options,
             deployment: &self.deployment,
             touchpoint,
             influence,
+            context,
             task,
             now,
             outputs,
@@ -239,9 +251,8 @@ impl<T: Table> ExperienceStage<T> {
     /// After a restored alerts part: what queries see of it.
     pub(super) fn show_alerts(&self, task: TaskId, node: NodeId) -> Result<(), StateMismatch> {
         let Some(bytes) = self.table.get(&node) else { return Ok(()) };
-        let customer = read(node, &bytes).map_err(|error| {
-            StateMismatch(format!("{error}; check it with the state verify command"))
-        })?;
+        let customer = read(node, &bytes)
+            .map_err(|error| StateMismatch(format!("{error}; check it with the state verify command")))?;
         self.table.alerts(task.partition, node, &[], &live_alerts(&self.deployment, &customer));
         Ok(())
     }
@@ -265,6 +276,8 @@ struct Emitting<'s, 't> {
     deployment: &'s Deployment,
     touchpoint: &'s Touchpoint<'t>,
     influence: bool,
+    /// Names and values for alerts.
+    context: Vec<(Box<str>, Box<str>)>,
     task: TaskId,
     now: Now,
     outputs: &'s mut Outputs,
@@ -319,8 +332,10 @@ impl Emitting<'_, '_> {
         let encodings = [self.options.encodings.alerts, self.options.encodings.alerts_state];
         let partition = self.task.partition;
         let trace = self.touchpoint.header().trace.as_deref();
+        let targets = self.targets(transition);
+        let addressed = publish::Addressed { targets: &targets, context: &self.context };
         let (outputs, deployment) = (&mut *self.outputs, self.deployment);
-        publish::alert(deployment, transition, self.now, &encodings, |at, write| {
+        publish::alert(deployment, transition, &addressed, self.now, &encodings, |at, write| {
             let (topic, key, partition) = if at == 0 {
                 (Topic::Alerts, subject.as_bytes(), Some(partition))
             } else {
@@ -359,6 +374,39 @@ impl Emitting<'_, '_> {
             writer.end();
         });
     }
+
+    /// Whom the recipients of an alert are, in their order; empty where nobody is named, which is counted.
+    fn targets(&mut self, transition: &AlertTransition) -> Vec<String> {
+        let targets = &self.options.targets;
+        if !targets.is_configured() {
+            return Vec::new();
+        }
+        let mut found = Vec::with_capacity(transition.recipients.len());
+        for recipient in &transition.recipients {
+            let target = targets.target(recipient.role, &recipient.entity);
+            if target.is_none() {
+                self.counts.untargeted.push(recipient.role);
+            }
+            found.push(target.unwrap_or_default());
+        }
+        found
+    }
+}
+
+/// Declared attributes in force that may be used for personalization. A touchpoint that declares one is shown with it from
+/// the next alert on.
+fn declared(customer: &Customer, rules: &Rules) -> Vec<(Box<str>, Box<str>)> {
+    let at = customer.as_of();
+    let Some(profile) = &customer.profile else { return Vec::new() };
+    if !customer.allows(Purpose::Personalization, at, rules) {
+        return Vec::new();
+    }
+    let (attributes, _) = profile.attributes_at(at, &rules.deployment.attribute_priority);
+    attributes
+        .into_iter()
+        .filter(|value| purpose_of(value) == Some(Purpose::Personalization))
+        .map(|value| (value.name.clone(), value.value.clone()))
+        .collect()
 }
 
 #[allow(clippy::too_many_arguments)] // One call of one place each; a struct would only rename the arguments.

@@ -6,12 +6,22 @@ use throughline_experience::{AlertTransition, OpenAlert};
 use throughline_model::{CustomerId, EventTime, Now, OwnerKind};
 
 use super::{Deployment, owners, refs};
-use crate::records::{AlertReason, AlertRecord, NextAction, Recipient, Subject};
+use crate::records::{AlertReason, AlertRecord, ContextValue, NextAction, Recipient, Subject};
+
+/// What a deployment adds to an alert: who exactly is told, and what they may know of the customer.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Addressed<'a> {
+    /// Targets in the order of the recipients; one that is missing or empty is unknown.
+    pub targets: &'a [String],
+    /// Names and values of declared attributes.
+    pub context: &'a [(Box<str>, Box<str>)],
+}
 
 /// Writes one transition in each of the encodings given.
 pub fn alert(
     deployment: &Deployment,
     transition: &AlertTransition,
+    addressed: &Addressed<'_>,
     now: Now,
     encodings: &[Encoding],
     mut write: impl FnMut(usize, &dyn Fn(&mut Vec<u8>)),
@@ -22,20 +32,12 @@ pub fn alert(
     let previous = transition.previous.map(|id| id.hex());
     let related: Vec<_> = transition.related.iter().map(|id| id.hex()).collect();
     let hashes: Vec<_> = transition.reasons.iter().map(|reason| reason.touchpoint_id.hex()).collect();
-    let staff_plain = transition
-        .owners
-        .iter()
-        .find(|(kind, _)| *kind == OwnerKind::Staff)
-        .map_or("", |(_, id)| id.as_ref());
+    let staff_plain =
+        transition.owners.iter().find(|(kind, _)| *kind == OwnerKind::Staff).map_or("", |(_, id)| id.as_ref());
     let staff = deployment.staff(staff_plain);
     let owner = deployment.owner(&transition.operational_owner);
     let consent = format!("service:{}", transition.service);
     let runbook = format!("throughline explain {}", transition.kind);
-    let targets: Vec<String> = transition
-        .recipients
-        .iter()
-        .map(|recipient| format!("{}@{}", recipient.role, deployment.owner(&recipient.entity)))
-        .collect();
     let record = AlertRecord {
         common: deployment.common(transition.as_of, now),
         alert_id: id.as_str(),
@@ -86,15 +88,16 @@ pub fn alert(
         recipients: transition
             .recipients
             .iter()
-            .zip(&targets)
-            .map(|(recipient, target)| Recipient {
+            .enumerate()
+            .map(|(at, recipient)| Recipient {
                 role: recipient.role,
-                target,
+                target: addressed.targets.get(at).map_or("", String::as_str),
                 level: i32::from(recipient.level),
                 since_at: recipient.since_at,
             })
             .collect(),
         next_action: transition.next_action.as_ref().map(next_action),
+        context: addressed.context.iter().map(|(name, value)| ContextValue { name, value }).collect(),
         consent: &consent,
         runbook_url: &runbook,
         ..AlertRecord::default()
