@@ -118,6 +118,29 @@ fn check_says_everything_at_once() {
 }
 
 #[test]
+fn what_this_build_cannot_do_is_a_mistake() {
+    if cfg!(feature = "tls") {
+        return;
+    }
+    let tls = "[kafka.tls]\nenabled = true\n";
+    check("check_tls", Some(tls), &["check"]);
+    check("run_tls", Some(tls), &["run"]);
+    let scram = "[kafka.sasl]\nmechanism = \"scram-sha-512\"\nusername = \"u\"\npassword = \"hunter2\"\n";
+    check("check_scram_json", Some(scram), &["check", "--json"]);
+}
+
+#[test]
+fn questions_to_an_instance_say_why_they_have_no_answer() {
+    let id = "035911e87a810d8f9571835e716a1330ea";
+    // Nothing listens on the discard port of a test machine.
+    let url = "http://127.0.0.1:9";
+    check("inspect_silent", None, &["inspect", "customer", id, "--url", url]);
+    check("inspect_no_type", None, &["inspect", "customer", "ann@example.org", "--url", url]);
+    check("status_silent_json", None, &["status", "--url", url, "--json"]);
+    check("status_not_served", Some("[http]\nenabled = false\n"), &["status"]);
+}
+
+#[test]
 fn config_shows_origins_and_hides_secrets() {
     let file =
         "tenant = \"acme\"\n[kafka.sasl]\nmechanism = \"scram-sha-512\"\nusername = \"u\"\npassword = \"hunter2\"\n";

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
+use throughline_config::Config;
 use throughline_config::vocabulary::{CustomerId, IdentifierType};
 use throughline_service::remote::{Question, Remote, RemoteError};
 
@@ -19,7 +20,7 @@ pub fn customer(
     url: Option<&str>,
     context: &Context,
 ) -> Result<Exit> {
-    let Some(config) = context.config_or_talk() else { return Ok(Exit::Configuration) };
+    let Some(config) = asking(context) else { return Ok(Exit::Configuration) };
     if kind.is_none() && CustomerId::from_hex(id).is_none() {
         let text = "a customer id has 34 lower-case hex digits; an identifier needs its type: --type email";
         context.output.error(&anyhow::anyhow!(text));
@@ -41,6 +42,11 @@ pub fn customer(
         Err(error) => return Ok(no_answer(&error, context)),
     }
     Ok(Exit::Ok)
+}
+
+/// The configuration of a command that only asks: its warnings are those of the instance, which has told them.
+pub fn asking(context: &Context) -> Option<Config> {
+    context.config().map_err(|errors| context.talk_errors(&errors)).ok()
 }
 
 /// Says why an instance gave no answer, and what to do.

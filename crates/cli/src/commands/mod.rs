@@ -15,7 +15,7 @@ mod test;
 mod topics;
 mod try_files;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::arguments::{Command, ConfigAction, InspectAction, SchemasAction, TopicsAction};
 use crate::context::Context;
@@ -57,9 +57,4 @@ pub fn run(command: &Command, context: &Context) -> Result<Exit> {
         Command::Completions { shell } => completions::run(*shell, context),
         Command::Man => man::run(context),
     }
-}
-
-/// Says plainly that a command is not there yet.
-fn not_built(command: &str) -> Result<Exit> {
-    bail!("`throughline {command}` is not built yet")
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::Value;
 use throughline_service::remote::{Question, Remote};
 
-use super::inspect::no_answer;
+use super::inspect::{asking, no_answer};
 use crate::arguments::StatusArguments;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -14,7 +14,7 @@ use crate::exit::Exit;
 /// # Errors
 /// When stdout cannot be written.
 pub fn run(arguments: &StatusArguments, context: &Context) -> Result<Exit> {
-    let Some(config) = context.config_or_talk() else { return Ok(Exit::Configuration) };
+    let Some(config) = asking(context) else { return Ok(Exit::Configuration) };
     let remote = Remote::new(&config, arguments.url.as_deref(), Question::Service);
     match remote.and_then(|remote| remote.get("/v1/status", &[])) {
         Ok(status) if context.output.json => context.output.object(&status)?,
