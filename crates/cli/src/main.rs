@@ -12,7 +12,6 @@
 mod arguments;
 mod commands;
 mod context;
-#[allow(dead_code)] // Told by `throughline demo`, which is being built around it.
 mod demo;
 mod exit;
 mod explain;

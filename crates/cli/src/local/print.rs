@@ -38,6 +38,35 @@ pub fn output_json(output: &Output, prefix: &str) -> Value {
     object
 }
 
+/// The same as one line, with the value as it would be on the topic. A dead letter says where its record stands.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn write_output_json(
+    out: &mut dyn Write,
+    output: &Output,
+    prefix: &str,
+    place: Option<Place<'_>>,
+) -> io::Result<()> {
+    if let (Topic::DeadLetters, Some(place)) = (output.topic, place) {
+        let mut object = output_json(output, prefix);
+        object["reason"] = json!(output.header("throughline_reason"));
+        object["file"] = json!(place.file);
+        object["line"] = json!(place.line);
+        return writeln!(out, "{object}");
+    }
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    write!(out, "{{\"topic\":\"{prefix}{}\",\"key\":{}", output.topic, json!(output.key.as_deref().map(text)))?;
+    out.write_all(b",\"headers\":{")?;
+    for (at, (name, value)) in output.headers.iter().enumerate() {
+        let comma = if at > 0 { "," } else { "" };
+        write!(out, "{comma}{}:{}", json!(name), json!(text(value)))?;
+    }
+    out.write_all(b"},\"value\":")?;
+    out.write_all(output.value.as_deref().unwrap_or(b"null"))?;
+    out.write_all(b"}\n")
+}
+
 /// The short name and the reason of a fate.
 pub fn fate_words(fate: Fate) -> (&'static str, &'static str) {
     match fate {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use throughline_config::vocabulary::{Fate, Topic};
 use throughline_pipeline::local::{EntryFate, LocalOptions, LocalRecord, LocalRun, Output};
 
-use super::print::{Place, fate_json, fate_line, fate_words, output_json, print_output};
+use super::print::{Place, fate_json, fate_line, fate_words, print_output, write_output_json};
 use super::read::read_file;
 
 /// Shorter files are done before a bar is worth looking at.
@@ -107,7 +107,7 @@ pub fn try_files(request: &TryRequest<'_>, options: LocalOptions, out: &mut dyn 
         read?;
     }
     for output in trial.run.finish() {
-        trial.output(&output)?;
+        trial.output(&output, None)?;
     }
     trial.summary.customers = trial.run.table().len() as u64;
     let Trial { summary, out, .. } = trial;
@@ -153,24 +153,15 @@ impl Trial<'_> {
             writeln!(self.out, "{}:{}  {}", place.file, place.line, kinds.join(", "))?;
         }
         for output in &pushed.outputs {
-            if self.request.json && output.topic == Topic::DeadLetters {
-                self.summary.note_output(output);
-                let mut object = output_json(output, self.request.prefix);
-                object["file"] = json!(place.file);
-                object["line"] = json!(place.line);
-                object["reason"] = json!(output.header("throughline_reason"));
-                writeln!(self.out, "{object}")?;
-            } else {
-                self.output(output)?;
-            }
+            self.output(output, Some(place))?;
         }
         Ok(())
     }
 
-    fn output(&mut self, output: &Output) -> io::Result<()> {
+    fn output(&mut self, output: &Output, place: Option<Place<'_>>) -> io::Result<()> {
         self.summary.note_output(output);
         if self.request.json {
-            writeln!(self.out, "{}", output_json(output, self.request.prefix))
+            write_output_json(self.out, output, self.request.prefix, place)
         } else {
             print_output(self.out, output, self.request.prefix)
         }
