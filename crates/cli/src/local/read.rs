@@ -30,7 +30,17 @@ pub fn read_file(path: &Path, progress: &mut dyn FnMut(u64), sink: Sink<'_>) -> 
     let file = File::open(path).with_context(|| format!("cannot read {name}"))?;
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     read(BufReader::with_capacity(1 << 16, file), extension, progress, sink)
-        .with_context(|| format!("cannot read {name}"))
+        .map_err(|error| if error.is::<NotTaken>() { error } else { error.context(format!("cannot read {name}")) })
+}
+
+/// Context of an error that is the sink's: nothing is wrong with the file.
+#[derive(Debug)]
+pub struct NotTaken;
+
+impl std::fmt::Display for NotTaken {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("cannot write what came of it")
+    }
 }
 
 /// Reads records of anything.

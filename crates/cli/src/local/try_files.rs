@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use throughline_config::vocabulary::{Fate, Topic};
 use throughline_pipeline::local::{EntryFate, LocalOptions, LocalRecord, LocalRun, Output};
 
 use super::print::{Place, fate_json, fate_line, fate_words, print_output, write_output_json};
-use super::read::read_file;
+use super::read::{NotTaken, read_file};
 
 /// Shorter files are done before a bar is worth looking at.
 const LONG_BYTES: u64 = 8 << 20;
@@ -101,7 +101,7 @@ pub fn try_files(request: &TryRequest<'_>, options: LocalOptions, out: &mut dyn 
         let bar = progress_bar(path);
         let name = if path == Path::new("-") { "stdin".to_owned() } else { path.display().to_string() };
         let read = read_file(path, &mut |bytes| bar.inc(bytes), &mut |line, value| {
-            trial.record(Place { file: &name, line }, value)
+            trial.record(Place { file: &name, line }, value).context(NotTaken)
         });
         bar.finish_and_clear();
         read?;
@@ -132,7 +132,7 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    fn record(&mut self, place: Place<'_>, value: Vec<u8>) -> Result<()> {
+    fn record(&mut self, place: Place<'_>, value: Vec<u8>) -> io::Result<()> {
         let pushed =
             self.run.push(self.request.source, &LocalRecord::of(value)).expect("no registry, nothing to wait for");
         self.summary.records += 1;
