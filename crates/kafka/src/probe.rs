@@ -12,6 +12,9 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::client::ClientOptions;
 
+/// How long one attempt to reach a broker may take.
+const ATTEMPT: Duration = Duration::from_secs(2);
+
 /// Why no broker could be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
@@ -60,9 +63,16 @@ impl Probe {
     /// # Errors
     /// If none answers, or none lets us in.
     pub fn brokers(&self) -> Result<usize, ProbeError> {
-        match self.consumer.fetch_metadata(None, self.timeout) {
-            Ok(metadata) => Ok(metadata.brokers().len()),
-            Err(error) => Err(self.why(&error)),
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            match self.consumer.fetch_metadata(None, self.timeout.min(ATTEMPT)) {
+                Ok(metadata) => return Ok(metadata.brokers().len()),
+                // A broker that says no will not say yes a second later; one that starts may.
+                Err(error) => match self.why(&error) {
+                    ProbeError::Unreachable(_) if Instant::now() < deadline => {}
+                    why => return Err(why),
+                },
+            }
         }
     }
 

@@ -153,7 +153,8 @@ fn known(body: &Value) -> Vec<String> {
     let channels = list(&body["scores"]["channels"]);
     row("channels", channels.map(|at| format!("{:<10} {}", text(&at["channel"]), text(&at["last_at"]))).collect());
     let surveys = list(&customer["surveys"]);
-    let survey = |at: &Value| format!("{:<10} {} on {}", text(&at["instrument"]), at["score"], text(&at["answered_at"]));
+    let survey =
+        |at: &Value| format!("{:<10} {} on {}", text(&at["instrument"]), at["score"], text(&at["answered_at"]));
     row("surveys", surveys.map(survey).collect());
     let alerts = list(&customer["open_alerts"]);
     let alert = |at: &Value| {
