@@ -5,11 +5,11 @@
 
 mod deployment;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use deployment::Deployment;
 use deployment::compare::{self, Outputs, look_up};
-use deployment::load::Load;
+use deployment::load::{self, Load};
 use deployment::records::{Tail, produce};
 
 const KILLS: u64 = 10;
@@ -20,7 +20,7 @@ struct Moments(u64);
 impl Moments {
     fn new() -> Self {
         let seed = std::env::var("THROUGHLINE_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-        let seed = seed.unwrap_or_else(|| now_ms() as u64);
+        let seed = seed.unwrap_or_else(|| load::now_ms() as u64);
         // Shown when the test fails.
         println!("THROUGHLINE_TEST_SEED={seed}");
         Self(seed)
@@ -33,19 +33,6 @@ impl Moments {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         Duration::from_millis(from + (mixed ^ (mixed >> 31)) % (to - from))
     }
-}
-
-fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_millis() as i64
-}
-
-/// Waits until as many touchpoints are committed as the load has.
-fn wait_for_all(deployment: &Deployment, load: &Load) {
-    let mut count = 0;
-    Tail::new(&deployment.topic("experience.touchpoints")).until("all touchpoints", |_| {
-        count += 1;
-        count == load.touchpoints
-    });
 }
 
 /// One life of the process, ended at a random moment: while it commits, under load, or in its start and restore.
@@ -81,7 +68,7 @@ fn kill_once(deployment: &Deployment, part: u64, moments: &mut Moments, produce:
 #[test]
 fn kills_leave_no_trace_in_outputs_and_state() {
     let mut moments = Moments::new();
-    let load = Load::new(now_ms());
+    let load = Load::default();
     let web = Deployment::web_source();
     let killed = Deployment::new("killed", std::slice::from_ref(&web), "");
     for part in 0..KILLS {
@@ -89,7 +76,7 @@ fn kills_leave_no_trace_in_outputs_and_state() {
     }
     let program = killed.start_ready(0);
     produce(&web.topic, load.part(KILLS, KILLS + 1));
-    wait_for_all(&killed, &load);
+    killed.wait_for_touchpoints(load.touchpoints);
     let answers = look_up(&program, &load);
     program.drain();
     let outputs = Outputs::read(&killed);
@@ -102,7 +89,7 @@ fn kills_leave_no_trace_in_outputs_and_state() {
 
     let undisturbed = Deployment::new("undisturbed", &[web], "");
     let program = undisturbed.start_ready(0);
-    wait_for_all(&undisturbed, &load);
+    undisturbed.wait_for_touchpoints(load.touchpoints);
     let expected = compare::comparable(look_up(&program, &load));
     program.drain();
     let expected_outputs = Outputs::read(&undisturbed);

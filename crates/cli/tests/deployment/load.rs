@@ -1,6 +1,7 @@
 //! Records to run on: own contract and Segment, the same customers in both, some of them sent twice.
 
 use std::collections::BTreeSet;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
@@ -24,19 +25,25 @@ pub struct Load {
     now: i64,
 }
 
-impl Load {
-    /// A load of the configured size; `now` in milliseconds.
-    pub fn new(now: i64) -> Self {
-        let touchpoints = std::env::var(RECORDS_VARIABLE).ok().map_or(RECORDS_DEFAULT, |count| {
-            count.parse().unwrap_or_else(|_| panic!("{RECORDS_VARIABLE} is not a number: {count}"))
-        });
-        Self::sized(now, touchpoints)
-    }
+/// Milliseconds since 1970.
+pub fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_millis() as i64
+}
 
-    /// A load of this size.
-    pub fn sized(now: i64, touchpoints: u64) -> Self {
+impl Default for Load {
+    /// A load of the configured size, up to now.
+    fn default() -> Self {
+        Self::sized(std::env::var(RECORDS_VARIABLE).ok().map_or(RECORDS_DEFAULT, |count| {
+            count.parse().unwrap_or_else(|_| panic!("{RECORDS_VARIABLE} is not a number: {count}"))
+        }))
+    }
+}
+
+impl Load {
+    /// A load of this size, up to now.
+    pub fn sized(touchpoints: u64) -> Self {
         assert!(touchpoints.is_multiple_of(ROUNDS), "{touchpoints} is not a multiple of {ROUNDS}");
-        Self { touchpoints, now }
+        Self { touchpoints, now: now_ms() }
     }
 
     fn customers(&self) -> u64 {

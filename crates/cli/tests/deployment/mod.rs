@@ -18,6 +18,7 @@ use std::time::Duration;
 use throughline_testkit::broker::{Broker, unique_name};
 
 use program::Program;
+use records::Tail;
 
 /// Partitions of every topic.
 pub const PARTITIONS: i32 = 4;
@@ -84,6 +85,15 @@ impl Deployment {
         let program = self.start(ordinal);
         program.wait_ready();
         program
+    }
+
+    /// Waits until that many touchpoints are committed.
+    pub fn wait_for_touchpoints(&self, touchpoints: u64) {
+        let mut count = 0;
+        Tail::new(&self.topic("experience.touchpoints")).until("all touchpoints", |_| {
+            count += 1;
+            count == touchpoints
+        });
     }
 
     /// Runs a command of the program that ends by itself, and returns what it printed.

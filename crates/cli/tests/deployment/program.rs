@@ -1,5 +1,6 @@
 //! A running process of the program: its log, its signals, its end.
 
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -54,8 +55,12 @@ impl Program {
             .expect("the binary starts");
         let log = Arc::new(Log::default());
         let (stderr, shared) = (child.stderr.take().expect("stderr was asked to be a pipe"), Arc::clone(&log));
+        // A failing test keeps the folder, and with it the log of every process.
+        let path = config.with_extension("log");
+        let mut file = OpenOptions::new().create(true).append(true).open(path).expect("the folder can be written");
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                writeln!(file, "{line}").expect("the log can be written");
                 shared.seen().lines.push(line);
                 shared.grown.notify_all();
             }
