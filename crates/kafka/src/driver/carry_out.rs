@@ -274,12 +274,9 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             }
         }
         let list = self.list(tasks.iter().map(|task| (*task, None)))?;
-        let given_back = if self.consumer.assignment_lost() {
-            self.consumer.unassign()
-        } else {
-            self.consumer.incremental_unassign(&list)
-        };
-        if let Err(error) = given_back {
+        // Lost partitions too: a cooperative consumer refuses to let go of everything at once, and without an answer to the
+        // notice it never joins again.
+        if let Err(error) = self.consumer.incremental_unassign(&list) {
             // A consumer that failed for good holds nothing that could be given back.
             self.note_fault(Reaction::Rejoin, &error);
         }
