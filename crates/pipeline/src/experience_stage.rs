@@ -12,7 +12,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use throughline_experience::Rules;
 use throughline_model::alert::{AlertSeverity, AlertState, AlertType, Transition, TransitionReason};
-use throughline_model::{FateCounts, IdHasher, NextOffset, NodeId, Now, Topic};
+use throughline_model::{AlertId, FateCounts, IdHasher, NextOffset, NodeId, Now, Topic};
 use throughline_worker::{InputRecord, Outputs, ProcessContext, Processor, Stall, StateMismatch, TaskId};
 
 use crate::header::StateHeader;
@@ -227,8 +227,15 @@ impl<T: Table> Processor for ExperienceStage<T> {
                 let due = Now::from_millis(now.as_millis() + throughline_experience::view::VIEW_INTERVAL);
                 self.pending.insert((due, touched.node, touched.task));
             }
-            if let Some(alerts) = &touched.alerts {
-                self.table.alerts(touched.task.partition, touched.node, &touched.alerts_before, alerts);
+            if let Some(changed) = &touched.alerts {
+                let open = touched.customer.open_alerts();
+                let ended: Vec<AlertId> = touched
+                    .alerts_before
+                    .iter()
+                    .filter(|id| !open.iter().any(|alert| alert.alert_id == **id))
+                    .copied()
+                    .collect();
+                self.table.alerts(touched.task.partition, touched.node, &ended, changed);
             }
             if let Some(bytes) = touched.encoded {
                 self.table.put(touched.node, bytes);
@@ -275,7 +282,8 @@ impl<T: Table> ExperienceStage<T> {
             self.pending.iter().take_while(|(due, _, _)| *due <= now).take(PENDING_MAX).copied().collect();
         for (_, node, task) in &due {
             if let Some(customer) = self.load(*node) {
-                self.overlay.touch(*node, *task, customer);
+                let at = self.overlay.touch(*node, *task, customer);
+                self.overlay.at_mut(at).view_wanted = true;
             }
         }
         // Entries stay in the list until the transaction has committed.
@@ -307,9 +315,8 @@ impl<T: Table> ExperienceStage<T> {
             if value.is_empty() && held.count() == 0 {
                 continue;
             }
-            let writer = outputs
-                .record(Topic::ExperienceChangelog, Some(touched.task.partition))
-                .key(&key(touched.node, group));
+            let writer =
+                outputs.record(Topic::ExperienceChangelog, Some(touched.task.partition)).key(&key(touched.node, group));
             if value.is_empty() { writer.end() } else { writer.value(|out| out.extend_from_slice(value)).end() }
         }
         self.overlay.at_mut(at).encoded = Some(self.scratch.as_slice().into());

@@ -24,8 +24,8 @@ pub trait Table {
     fn reflect(&self, partition: i32, next: NextOffset);
     /// Forgets the customers of a partition that is no longer owned.
     fn forget_partition(&self, partition: i32);
-    /// The live alerts of a customer after a commit or a restore; one that is missing has ended.
-    fn alerts(&self, partition: i32, node: NodeId, before: &[AlertId], now: &[LiveAlert]);
+    /// Alerts of a customer after a commit or a restore: those that ended, and those that live and had a transition.
+    fn alerts(&self, partition: i32, node: NodeId, ended: &[AlertId], changed: &[LiveAlert]);
 }
 
 /// A live alert as queries see it.

@@ -54,11 +54,11 @@ impl Table for SharedTable {
         self.0.alerts.forget_partition(Partition(partition));
     }
 
-    fn alerts(&self, partition: i32, _node: NodeId, before: &[AlertId], now: &[LiveAlert]) {
-        for gone in before.iter().filter(|id| !now.iter().any(|alert| alert.alert.alert_id == **id)) {
-            self.0.alerts.remove(gone);
+    fn alerts(&self, partition: i32, _node: NodeId, ended: &[AlertId], changed: &[LiveAlert]) {
+        for id in ended {
+            self.0.alerts.remove(id);
         }
-        for live in now {
+        for live in changed {
             self.0.alerts.put(
                 live.alert.alert_id,
                 OpenAlert {

@@ -7,11 +7,12 @@ use throughline_codec::frame::{self, EntryKind};
 use throughline_codec::headers;
 use throughline_codec::record::Encoding;
 use throughline_experience::profile::purpose_of;
-use throughline_experience::{AlertTransition, Customer, Emission, Rules, Scope, ValuedTouchpoint, valuation};
+use throughline_experience::{AlertTransition, Customer, Emission, Part, Rules, Scope, ValuedTouchpoint, valuation};
 use throughline_model::alert::Transition;
 use throughline_model::murmur2::partition_of;
 use throughline_model::{
-    Fate, NodeId, Now, Partition, Purpose, RejectionReason, Stage, Topic, Touchpoint, TouchpointType,
+    AlertId, EventTime, Fate, NodeId, Now, Partition, Purpose, RejectionReason, Stage, Topic, Touchpoint,
+    TouchpointType,
 };
 use throughline_worker::{InputRecord, Outputs, ProcessContext, StateMismatch, TaskId};
 
@@ -147,19 +148,27 @@ impl<T: Table> ExperienceStage<T> {
             now,
             outputs,
             counts: &mut self.counts,
-            alerts: 0,
+            shown: Vec::new(),
         };
         let fate = touched.customer.apply(touchpoint, &scope, &mut |emission| emitting.emission(emission));
-        if emitting.alerts > 0 {
-            touched.alerts = Some(live_alerts(&self.deployment, &touched.customer));
+        let shown = emitting.shown;
+        if !shown.is_empty() {
+            let open = touched.customer.open_alerts();
+            let changed = touched.alerts.get_or_insert_default();
+            changed.retain(|live| !shown.iter().any(|(id, _, _)| *id == live.alert.alert_id));
+            changed.extend(shown.into_iter().filter_map(|(id, due_at, record)| {
+                let alert = *open.iter().find(|alert| alert.alert_id == id)?;
+                Some(LiveAlert { alert, due_at, record })
+            }));
         }
         if let Some(trace) = &touchpoint.header().trace {
             touched.trace = Some(Box::new((trace.0.to_string(), trace.1.to_string())));
         }
-        touched.view_urgent |= matches!(
-            touchpoint.body().kind,
-            TouchpointType::ConsentChanged | TouchpointType::ProfileChanged | TouchpointType::PreferenceDeclared
-        );
+        touched.view_urgent |= touched.customer.dirty_parts().contains(Part::Profile)
+            && matches!(
+                touchpoint.body().kind,
+                TouchpointType::ConsentChanged | TouchpointType::ProfileChanged | TouchpointType::PreferenceDeclared
+            );
         if fate == Fate::Applied {
             let header = touchpoint.header();
             self.counts.ages.push((header.occurred_at.as_millis(), header.received_at.as_millis()));
@@ -200,7 +209,7 @@ impl<T: Table> ExperienceStage<T> {
                     }
                 }
             }
-        } else if !touched.customer.dirty_parts().is_empty() || touched.view_urgent || switches.customers {
+        } else if !touched.customer.dirty_parts().is_empty() || touched.view_wanted {
             let view = touched.customer.score(&rules, as_of);
             let returned = !touched.service_before;
             if switches.scores && (returned || touched.customer.score_due(&view)) {
@@ -253,19 +262,21 @@ impl<T: Table> ExperienceStage<T> {
         let Some(bytes) = self.table.get(&node) else { return Ok(()) };
         let customer = read(node, &bytes)
             .map_err(|error| StateMismatch(format!("{error}; check it with the state verify command")))?;
-        self.table.alerts(task.partition, node, &[], &live_alerts(&self.deployment, &customer));
+        self.table.alerts(task.partition, node, &[], &live_alerts(&self.deployment, &self.options.rules, &customer));
         Ok(())
     }
 }
 
-fn live_alerts(deployment: &Deployment, customer: &Customer) -> Vec<LiveAlert> {
-    customer
-        .open_alerts()
-        .into_iter()
-        .map(|alert| LiveAlert {
-            due_at: None,
-            record: publish::open_alert_json(deployment, customer.node(), &alert).into(),
-            alert,
+/// The live alerts of a customer, as far as state alone tells.
+fn live_alerts(deployment: &Deployment, rules: &Rules, customer: &Customer) -> Vec<LiveAlert> {
+    let held = customer.alerts.as_ref().map_or(&[][..], |book| &book.records);
+    let open = customer.open_alerts();
+    held.iter()
+        .filter_map(|record| {
+            let alert = *open.iter().find(|alert| alert.alert_id == record.id)?;
+            let due_at = rules.read.alerts.of(record.kind).due.map(|due| record.opened_at.plus_millis(due.millis()));
+            let json = publish::open_alert_json(deployment, customer.node(), record, due_at);
+            Some(LiveAlert { alert, due_at, record: json.into() })
         })
         .collect()
 }
@@ -282,7 +293,8 @@ struct Emitting<'s, 't> {
     now: Now,
     outputs: &'s mut Outputs,
     counts: &'s mut ExperienceCounts,
-    alerts: usize,
+    /// What queries show of the alerts that had a transition: id, due time, the record as JSON.
+    shown: Vec<(AlertId, Option<EventTime>, Arc<str>)>,
 }
 
 impl Emitting<'_, '_> {
@@ -307,7 +319,6 @@ impl Emitting<'_, '_> {
 
     fn alert(&mut self, transition: &AlertTransition) {
         use throughline_model::alert::TransitionReason;
-        self.alerts += 1;
         if transition.transition == Transition::Suppressed {
             self.counts.suppressed.push((transition.kind, transition.reason));
             if !self.options.switches.suppressed_alerts || transition.reason == TransitionReason::Consent {
@@ -325,17 +336,24 @@ impl Emitting<'_, '_> {
                 self.counts.detected.push((transition.kind, after));
             }
         }
-        if !self.options.switches.alerts {
-            return;
-        }
+        let published = self.options.switches.alerts;
         let (subject, id) = (transition.customer.hex(), transition.alert_id.hex());
-        let encodings = [self.options.encodings.alerts, self.options.encodings.alerts_state];
+        // The third is for queries.
+        let encodings = [self.options.encodings.alerts, self.options.encodings.alerts_state, Encoding::Json];
         let partition = self.task.partition;
         let trace = self.touchpoint.header().trace.as_deref();
         let targets = self.targets(transition);
         let addressed = publish::Addressed { targets: &targets, context: &self.context };
         let (outputs, deployment) = (&mut *self.outputs, self.deployment);
+        let mut shown = Vec::new();
         publish::alert(deployment, transition, &addressed, self.now, &encodings, |at, write| {
+            if at == 2 {
+                write(&mut shown);
+                return;
+            }
+            if !published {
+                return;
+            }
             let (topic, key, partition) = if at == 0 {
                 (Topic::Alerts, subject.as_bytes(), Some(partition))
             } else {
@@ -373,6 +391,11 @@ impl Emitting<'_, '_> {
             }
             writer.end();
         });
+        if transition.transition != Transition::Suppressed {
+            let record = String::from_utf8(shown).expect("JSON is written as text");
+            self.shown.retain(|(known, _, _)| *known != transition.alert_id);
+            self.shown.push((transition.alert_id, transition.due_at, record.into()));
+        }
     }
 
     /// Whom the recipients of an alert are, in their order; empty where nobody is named, which is counted.

@@ -20,6 +20,8 @@ pub(super) struct Touched {
     pub(super) service_before: bool,
     /// Something that the single view shows at once changed: consent, identity.
     pub(super) view_urgent: bool,
+    /// Its single view was put off by an earlier transaction and is due now.
+    pub(super) view_wanted: bool,
     /// Its single view must follow within ten seconds.
     pub(super) view_pending: bool,
     /// Ids of its live alerts before this transaction.
@@ -84,6 +86,7 @@ impl Overlay {
             before: loaded.before,
             service_before: loaded.service,
             view_urgent: false,
+            view_wanted: false,
             view_pending: false,
             alerts_before: Vec::new(),
             alerts: None,

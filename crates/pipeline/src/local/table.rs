@@ -80,11 +80,14 @@ impl Table for MemoryTable {
         self.alerts.borrow_mut().retain(|node, _| !self.owns(partition, node));
     }
 
-    fn alerts(&self, _partition: i32, node: NodeId, _before: &[AlertId], now: &[LiveAlert]) {
-        if now.is_empty() {
-            self.alerts.borrow_mut().remove(&node);
-        } else {
-            self.alerts.borrow_mut().insert(node, now.to_vec());
+    fn alerts(&self, _partition: i32, node: NodeId, ended: &[AlertId], changed: &[LiveAlert]) {
+        let mut alerts = self.alerts.borrow_mut();
+        let live = alerts.entry(node).or_default();
+        let replaced = |id: &AlertId| ended.contains(id) || changed.iter().any(|new| new.alert.alert_id == *id);
+        live.retain(|alert| !replaced(&alert.alert.alert_id));
+        live.extend_from_slice(changed);
+        if live.is_empty() {
+            alerts.remove(&node);
         }
     }
 

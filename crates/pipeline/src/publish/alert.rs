@@ -1,8 +1,8 @@
 //! `experience.alerts` and `experience.alerts.state`.
 
 use throughline_codec::record::{Encoding, to_json};
-use throughline_experience::alerts::NextAction as Action;
-use throughline_experience::{AlertTransition, OpenAlert};
+use throughline_experience::AlertTransition;
+use throughline_experience::alerts::{AlertRecord as Held, NextAction as Action};
 use throughline_model::{CustomerId, EventTime, Now, OwnerKind};
 
 use super::{Deployment, owners, refs};
@@ -121,19 +121,42 @@ const fn at(time: EventTime) -> Now {
     Now::from_millis(time.as_millis())
 }
 
-/// What queries show of an alert that is known from state alone, with the field names of the published record.
+/// What queries show of an alert that is known from state alone, as after a restore: the published record, but for what
+/// only its last transition said (reasons, recipients).
 #[must_use]
-pub fn open_alert_json(deployment: &Deployment, customer: CustomerId, alert: &OpenAlert) -> String {
-    let (id, node) = (alert.alert_id.hex(), customer.hex());
+pub fn open_alert_json(
+    deployment: &Deployment,
+    customer: CustomerId,
+    alert: &Held,
+    due_at: Option<EventTime>,
+) -> String {
+    let (id, node) = (alert.id.hex(), customer.hex());
+    let previous = alert.previous.map(|id| id.hex());
+    let staff_plain = alert.owners.iter().find(|(kind, _)| *kind == OwnerKind::Staff).map_or("", |(_, id)| id.as_ref());
+    let staff = deployment.staff(staff_plain);
     let record = AlertRecord {
-        common: deployment.common(alert.opened_at, Now::from_millis(alert.opened_at.as_millis())),
+        common: deployment.common(alert.renewed_at, alert.changed_at),
         alert_id: id.as_str(),
+        seq: i64::from(alert.seq),
         r#type: alert.kind.as_str(),
-        severity: alert.severity.as_str(),
+        severity: alert.severity().as_str(),
         state: alert.state.as_str(),
         subject: Some(Subject { kind: "customer", id: node.as_str() }),
+        scope: &alert.scope,
+        episode: alert.episode as i32,
+        previous_alert_id: previous.as_ref().map(|id| id.as_str()),
         customer_id: Some(node.as_str()),
         opened_at: alert.opened_at,
+        detected_at: alert.detected_at,
+        changed_at: alert.changed_at,
+        due_at: due_at.map(at),
+        stale: alert.stale,
+        value: alert.value,
+        value_before: alert.value_before,
+        count: alert.count as i32,
+        driver: alert.driver.map_or("", |driver| driver.as_str()),
+        owners: owners(alert.owners.iter().map(|(kind, id)| (*kind, id.as_ref())), &staff),
+        refs: refs(alert.refs.iter().map(|(kind, value)| (*kind, value.as_ref()))),
         ..AlertRecord::default()
     };
     let mut out = Vec::new();

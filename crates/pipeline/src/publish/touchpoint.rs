@@ -48,8 +48,7 @@ pub fn touchpoint(
             entry: header.origin.entry as i32,
         }),
         revision: Some(Revision {
-            updated_at: (header.revision.updated_at != 0)
-                .then(|| EventTime::from_millis(header.revision.updated_at)),
+            updated_at: (header.revision.updated_at != 0).then(|| EventTime::from_millis(header.revision.updated_at)),
             mapping: header.revision.mapping as i32,
             verb: header.revision.verb.as_str(),
         }),
@@ -143,10 +142,8 @@ fn with_details<'a>(mut record: TouchpointRecord<'a>, body: &'a Body<'_>) -> Tou
         hold_ms: body.durations.hold_ms.unwrap_or(0),
         handle_ms: body.durations.handle_ms.unwrap_or(0),
     });
-    record.money = body
-        .money
-        .as_ref()
-        .map(|money| records::Money { amount_minor: money.amount_minor, currency: &money.currency });
+    record.money =
+        body.money.as_ref().map(|money| records::Money { amount_minor: money.amount_minor, currency: &money.currency });
     record.benefit = body.benefit.as_ref().map(|benefit| records::Benefit {
         kind: benefit.kind.as_str(),
         amount_minor: benefit.amount_minor,
