@@ -4,6 +4,8 @@
 //! The purchases lie outside the repository, in `../shared/data` beside the workspace. Where they are missing, or where there
 //! is no `python3`, the test says so and passes.
 
+#![allow(clippy::print_stderr)] // A test that is skipped says so.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Command, Stdio};
