@@ -79,7 +79,7 @@ impl<'n, 'a> Finish<'n, 'a> {
         if draft.body.system.is_empty() {
             draft.body.system = Cow::Borrowed(&self.source.system);
         }
-        let header = match self.header(index, &mut draft, mapping) {
+        let mut header = match self.header(index, &mut draft, mapping) {
             Ok(header) => header,
             Err(rejection) => {
                 let body = draft.body;
@@ -90,19 +90,11 @@ impl<'n, 'a> Finish<'n, 'a> {
             self.text.read(&draft.text, &mut draft.body, self.counts);
         }
         self.set_regions(&mut draft, header.occurred_at);
-        let response = self.catalog.response(&draft.body, header.occurred_at);
+        header.response = self.catalog.response(&draft.body, header.occurred_at).map(Box::new);
         // What validation rejects is named by what is left of it.
         let (producer, source_id) = (draft.body.producer.clone(), draft.body.source_id.clone());
         let Draft { body, .. } = *draft;
-        match Touchpoint::new(header, body) {
-            Ok(mut touchpoint) => {
-                if let Some(response) = response {
-                    touchpoint.set_response(response);
-                }
-                Ok(touchpoint)
-            }
-            Err(rejection) => Err(Unfinished { rejection, producer, source_id }),
-        }
+        Touchpoint::new(header, body).map_err(|rejection| Unfinished { rejection, producer, source_id })
     }
 
     /// An entry that was rejected before there was a draft.

@@ -8,6 +8,8 @@
 //! `#[serde(borrow)] Option<Cow<str>>` does not borrow; [`Str`] does. Fields of these types need
 //! `#[serde(borrow, default)]` (or `#[serde(default)]` on the struct and `#[serde(borrow)]` on the field).
 
+pub(crate) mod fill;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
@@ -21,6 +23,8 @@ use throughline_model::{EventTime, Rejection, RejectionReason};
 
 use crate::draft::ClaimedTime;
 use crate::time;
+
+pub(crate) use fill::{members, read_into, try_into};
 
 /// Decodes one JSON document that fills the whole text.
 ///

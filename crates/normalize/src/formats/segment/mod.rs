@@ -82,14 +82,16 @@ impl Format for Segment {
 
     fn read_if_own<'a>(&self, payload: &Payload<'a>, sink: &mut dyn Entries<'a>) -> Option<Result<(), Rejection>> {
         // What does not decode is judged by its shape first.
-        let call = serde_json::from_str::<Call<'a>>(payload.text).ok()?;
+        let mut call = Call::default();
+        json::try_into(payload.text, &mut call).ok()?;
         let is_foreign = call.specversion.is_some() || call.api_key.is_some() || call.distinct_id.is_some();
         let is_own = !is_foreign && CALLS.contains(&&*call.kind) && call.is_call() && call.batch.0.is_none();
         is_own.then(|| read_call(payload, &call, sink))
     }
 
     fn read<'a>(&self, payload: &Payload<'a>, sink: &mut dyn Entries<'a>) -> Result<(), Rejection> {
-        let mut call: Call<'a> = json::from_str(payload.text)?;
+        let mut call = Call::default();
+        json::read_into(payload.text, &mut call)?;
         let Some(batch) = call.batch.0.take() else {
             return read_call(payload, &call, sink);
         };

@@ -9,55 +9,36 @@ use serde_json::value::RawValue;
 use throughline_model::Rejection;
 use throughline_model::touchpoint::Text;
 
-use crate::json::{self, Flag, Many, Num, Obj, Pairs, Str, Time};
+use crate::json::{self, Flag, Many, Num, Obj, Pairs, Str, Time, fill, members};
 
-/// One call, or the envelope of a batch.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct Call<'a> {
-    #[serde(borrow, rename = "type")]
-    pub kind: Str<'a>,
-    #[serde(borrow)]
-    pub action: Str<'a>,
-    #[serde(borrow)]
-    pub event: Str<'a>,
-    #[serde(borrow)]
-    pub message_id: Str<'a>,
-    #[serde(borrow)]
-    pub user_id: Str<'a>,
-    #[serde(borrow)]
-    pub anonymous_id: Str<'a>,
-    #[serde(borrow)]
-    pub previous_id: Str<'a>,
-    #[serde(borrow)]
-    pub group_id: Str<'a>,
-    /// RudderStack: `web`, `mobile`, `server`.
-    #[serde(borrow)]
-    pub channel: Str<'a>,
-    #[serde(borrow)]
-    pub timestamp: Time<'a>,
-    #[serde(borrow)]
-    pub original_timestamp: Time<'a>,
-    #[serde(borrow)]
-    pub sent_at: Time<'a>,
-    #[serde(borrow)]
-    pub received_at: Time<'a>,
-    /// Decoded only for the names that read them.
-    #[serde(borrow)]
-    pub properties: Option<&'a RawValue>,
-    /// Decoded only where they are the record's own subject.
-    #[serde(borrow)]
-    pub traits: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub context: Obj<Context<'a>>,
-    #[serde(borrow)]
-    pub batch: Batch<'a>,
-    /// Members by which other vendors' records give themselves away.
-    pub specversion: Option<IgnoredAny>,
-    #[serde(rename = "api_key")]
-    pub api_key: Option<IgnoredAny>,
-    #[serde(rename = "distinct_id")]
-    pub distinct_id: Option<IgnoredAny>,
+members! {
+    /// One call, or the envelope of a batch.
+    pub(super) struct Call<'a> {
+        pub kind: Str<'a> = "type",
+        pub action: Str<'a> = "action",
+        pub event: Str<'a> = "event",
+        pub message_id: Str<'a> = "messageId",
+        pub user_id: Str<'a> = "userId",
+        pub anonymous_id: Str<'a> = "anonymousId",
+        pub previous_id: Str<'a> = "previousId",
+        pub group_id: Str<'a> = "groupId",
+        /// RudderStack: `web`, `mobile`, `server`.
+        pub channel: Str<'a> = "channel",
+        pub timestamp: Time<'a> = "timestamp",
+        pub original_timestamp: Time<'a> = "originalTimestamp",
+        pub sent_at: Time<'a> = "sentAt",
+        pub received_at: Time<'a> = "receivedAt",
+        /// Decoded only for the names that read them.
+        pub properties: Option<&'a RawValue> = "properties",
+        /// Decoded only where they are the record's own subject.
+        pub traits: Option<&'a RawValue> = "traits",
+        pub context: Obj<Context<'a>> = "context",
+        pub batch: Batch<'a> = "batch",
+        /// Members by which other vendors' records give themselves away.
+        pub specversion: Option<IgnoredAny> = "specversion",
+        pub api_key: Option<IgnoredAny> = "api_key",
+        pub distinct_id: Option<IgnoredAny> = "distinct_id",
+    }
 }
 
 impl Call<'_> {
@@ -67,9 +48,7 @@ impl Call<'_> {
         !context.device.id.is_empty()
             || matches!(&*context.device.kind, "ios" | "android")
             || self.channel.eq_ignore_ascii_case("mobile")
-            || ["ios", "android", "swift", "kotlin", "react-native", "flutter", "unity"]
-                .iter()
-                .any(|library| context.library.name.contains(library))
+            || is_mobile_library(&context.library.name)
     }
 
     /// Whether anything but the type says that this is a call.
@@ -78,6 +57,24 @@ impl Call<'_> {
             .iter()
             .any(|member| !member.is_empty())
     }
+}
+
+/// Whether the name holds that of a mobile platform; looked for from its first letters on, since most names hold none.
+fn is_mobile_library(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    bytes.iter().enumerate().any(|(at, first)| {
+        let rest = &bytes[at..];
+        match first {
+            b'i' => rest.starts_with(b"ios"),
+            b'a' => rest.starts_with(b"android"),
+            b's' => rest.starts_with(b"swift"),
+            b'k' => rest.starts_with(b"kotlin"),
+            b'r' => rest.starts_with(b"react-native"),
+            b'f' => rest.starts_with(b"flutter"),
+            b'u' => rest.starts_with(b"unity"),
+            _ => false,
+        }
+    })
 }
 
 /// A member that was left undecoded: an object, or its default if it is anything else.
@@ -95,52 +92,40 @@ impl<'de: 'a, 'a> Deserialize<'de> for Batch<'a> {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct Context<'a> {
-    #[serde(borrow)]
-    pub app: Obj<App<'a>>,
-    #[serde(borrow)]
-    pub campaign: Obj<Named<'a>>,
-    #[serde(borrow)]
-    pub library: Obj<Named<'a>>,
-    #[serde(borrow)]
-    pub device: Obj<Device<'a>>,
-    #[serde(borrow)]
-    pub session_id: Str<'a>,
-    #[serde(borrow)]
-    pub group_id: Str<'a>,
-    #[serde(borrow)]
-    pub traits: Obj<Person<'a>>,
-    #[serde(borrow)]
-    pub external_ids: Many<Obj<ExternalId<'a>>>,
-    #[serde(borrow)]
-    pub consent: Obj<ConsentContext<'a>>,
+fill::fill_whole!(Batch<'de>);
+
+members! {
+    pub(super) struct Context<'a> {
+        pub app: Obj<App<'a>> = "app",
+        pub campaign: Obj<Named<'a>> = "campaign",
+        pub library: Obj<Named<'a>> = "library",
+        pub device: Obj<Device<'a>> = "device",
+        pub session_id: Str<'a> = "sessionId",
+        pub group_id: Str<'a> = "groupId",
+        pub traits: Obj<Person<'a>> = "traits",
+        pub external_ids: Many<Obj<ExternalId<'a>>> = "externalIds",
+        pub consent: Obj<ConsentContext<'a>> = "consent",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct App<'a> {
-    #[serde(borrow)]
-    pub name: Str<'a>,
-    #[serde(borrow)]
-    pub version: Str<'a>,
+members! {
+    pub(super) struct App<'a> {
+        pub name: Str<'a> = "name",
+        pub version: Str<'a> = "version",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Named<'a> {
-    #[serde(borrow)]
-    pub name: Str<'a>,
+members! {
+    pub(super) struct Named<'a> {
+        pub name: Str<'a> = "name",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Device<'a> {
-    #[serde(borrow)]
-    pub id: Str<'a>,
-    #[serde(borrow, rename = "type")]
-    pub kind: Str<'a>,
+members! {
+    pub(super) struct Device<'a> {
+        pub id: Str<'a> = "id",
+        pub kind: Str<'a> = "type",
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -152,21 +137,18 @@ pub(super) struct ExternalId<'a> {
     pub kind: Str<'a>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct ConsentContext<'a> {
-    #[serde(borrow)]
-    pub category_preferences: Pairs<'a>,
+members! {
+    pub(super) struct ConsentContext<'a> {
+        pub category_preferences: Pairs<'a> = "categoryPreferences",
+    }
 }
 
-/// The two traits that reach a person.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Person<'a> {
-    #[serde(borrow)]
-    pub email: Str<'a>,
-    #[serde(borrow)]
-    pub phone: Str<'a>,
+members! {
+    /// The two traits that reach a person.
+    pub(super) struct Person<'a> {
+        pub email: Str<'a> = "email",
+        pub phone: Str<'a> = "phone",
+    }
 }
 
 /// Traits of the call itself.
