@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use throughline_model::alert::RuleMode;
-use throughline_model::{IdentifierType, SourceKind, TouchpointType, Trust};
+use throughline_model::{SourceKind, TouchpointType, Trust};
 
 use crate::kind::Kind;
 
@@ -113,7 +113,6 @@ pub const KEYS: &[Key] = &[
     key("prefix", OPTIONAL_NAME),
     key("instance.id", OPTIONAL_NAME),
     key("instance.ordinal", Kind::Count { min: 0, max: 9_999 }),
-    key("instance.url", Kind::Url),
     key("kafka.brokers", Kind::ListOf(&Kind::Address)),
     key("kafka.cluster_id", Kind::Text),
     key("kafka.tls.enabled", Kind::Flag),
@@ -153,7 +152,6 @@ pub const KEYS: &[Key] = &[
     key("sources.*.producer", OPTIONAL_NAME),
     key("sources.*.time_zone", Kind::Zone),
     key("sources.*.calling_code", Kind::CallingCode),
-    key("sources.*.lateness", millis(0, 30 * DAY)),
     key("sources.*.names.*", members!(TouchpointType)),
     key("sources.*.trust.*", members!(Trust)),
     key("outputs.touchpoints", Kind::OneOf(|| vec!["on", "off", "valenced"])),
@@ -181,7 +179,6 @@ pub const KEYS: &[Key] = &[
     key("consent.strict", Kind::Flag),
     key("identity.hash_key", Kind::Secret),
     key("identity.hash_key_file", Kind::Path),
-    key("identity.publish_plain", Kind::ListOf(&members!(IdentifierType))),
     key("model.file", Kind::Path),
     key("routing.file", Kind::Path),
     key("alerts.publish_suppressed", Kind::Flag),

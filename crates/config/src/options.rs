@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use throughline_model::alert::{AlertType, RuleMode};
-use throughline_model::{EventTime, IdentifierType, SourceKind, TouchpointType, Trust};
+use throughline_model::{EventTime, SourceKind, TouchpointType, Trust};
 
 use crate::value::Secret;
 
@@ -27,8 +27,6 @@ pub struct InstanceOptions {
     pub id: String,
     /// Stable number, from 0; part of transactional ids.
     pub ordinal: u32,
-    /// Address for other instances.
-    pub url: String,
 }
 
 /// How to reach the brokers.
@@ -148,8 +146,6 @@ pub struct SourceOptions {
     pub time_zone: Option<String>,
     /// Calling code of telephone numbers without one, digits; empty: unknown.
     pub calling_code: String,
-    /// Distance behind the latest event time that is waited for.
-    pub lateness: Duration,
     /// The deployment's names for touchpoint types.
     pub names: BTreeMap<String, TouchpointType>,
     /// Fields whose trust differs from the source's table.
@@ -264,8 +260,6 @@ pub struct EventTimeOptions {
 pub struct IdentityOptions {
     /// Where the hash key is.
     pub hash_key: HashKeySource,
-    /// Types published in plain.
-    pub publish_plain: Vec<IdentifierType>,
 }
 
 /// Where the hash key is.

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use throughline_model::{EventTime, SourceKind};
+use throughline_model::EventTime;
 
 use crate::alerts::alert_options;
 use crate::checks::check_all;
@@ -238,10 +238,6 @@ impl Resolver {
             let id = format!("{}-{}", self.text("application"), self.count("instance.ordinal"));
             self.set_derived(KeyPath::of("instance.id"), Value::Text(id), "application and instance.ordinal");
         }
-        if self.text("instance.url").is_empty() && self.flag("http.enabled") {
-            let url = format!("http://{}", self.text("http.listen"));
-            self.set_derived(KeyPath::of("instance.url"), Value::Text(url), "http.listen");
-        }
     }
 
     fn build(&self, sources: Vec<SourceOptions>) -> Config {
@@ -251,7 +247,6 @@ impl Resolver {
             instance: InstanceOptions {
                 id: self.text("instance.id").to_owned(),
                 ordinal: self.count("instance.ordinal"),
-                url: self.text("instance.url").to_owned(),
             },
             kafka: self.kafka(),
             registry: self.registry(),
@@ -393,8 +388,7 @@ impl Resolver {
                 HashKey::read(text.reveal().as_bytes()).map_or(HashKeySource::Development, HashKeySource::Inline)
             }
         };
-        let publish_plain = self.setting("identity.publish_plain").value.texts();
-        IdentityOptions { hash_key, publish_plain: publish_plain.iter().filter_map(|name| name.parse().ok()).collect() }
+        IdentityOptions { hash_key }
     }
 
     fn http(&self) -> HttpOptions {
@@ -406,13 +400,5 @@ impl Resolver {
             read_token: self.secret("http.read_token"),
             operate_token: self.secret("http.operate_token"),
         }
-    }
-}
-
-/// How far behind a source may come: what its kind usually needs.
-pub(crate) const fn usual_lateness(kind: SourceKind) -> Duration {
-    match kind {
-        SourceKind::Store | SourceKind::Partner => Duration::from_secs(300),
-        _ => Duration::from_secs(5),
     }
 }

@@ -7,7 +7,7 @@ use throughline_model::SourceKind;
 use crate::kind::nearest;
 use crate::layers::KeyPath;
 use crate::options::{Encoding, SourceOptions};
-use crate::resolve::{Resolver, usual_lateness};
+use crate::resolve::Resolver;
 use crate::value::Value;
 
 /// Kinds that later versions read. Until then a source of such a kind is refused, so that nobody believes it is read.
@@ -42,7 +42,7 @@ fn one_source(resolver: &mut Resolver, name: &str, formats: &[String]) -> Option
         let help = "letters, digits, `_` and `-`: the name is part of identifiers";
         resolver.error_at(&at("kind"), format!("`{name}` is not a name for a source"), help);
     }
-    fill(resolver, name, kind);
+    fill(resolver, name);
     let texts = |resolver: &Resolver, key: &str| resolver.settings[&at(key)].value.texts();
     let text = |resolver: &Resolver, key: &str| texts(resolver, key).pop().unwrap_or_default();
     if resolver.settings[&at("enabled")].value == Value::Flag(false) {
@@ -66,10 +66,6 @@ fn one_source(resolver: &mut Resolver, name: &str, formats: &[String]) -> Option
             .map_or_else(|| format!("formats: {}", formats.join(", ")), |near| format!("did you mean `{near}`?"));
         resolver.error_at(&at("formats"), format!("`{format}` is not a format"), help);
     }
-    let lateness = match resolver.settings[&at("lateness")].value {
-        Value::Duration(lateness) => lateness,
-        _ => unreachable!("a duration was checked when it was read"),
-    };
     Some(SourceOptions {
         name: name.to_owned(),
         kind,
@@ -85,7 +81,6 @@ fn one_source(resolver: &mut Resolver, name: &str, formats: &[String]) -> Option
         producer: text_or_name(text(resolver, "producer"), name),
         calling_code: text(resolver, "calling_code"),
         time_zone: Some(text(resolver, "time_zone")).filter(|zone| !zone.is_empty()),
-        lateness,
         names: map(resolver, name, "names"),
         trust: map(resolver, name, "trust"),
     })
@@ -104,7 +99,7 @@ fn missing_kind(resolver: &mut Resolver, name: &str) {
 }
 
 /// Fills what the table leaves out.
-fn fill(resolver: &mut Resolver, name: &str, kind: SourceKind) {
+fn fill(resolver: &mut Resolver, name: &str) {
     let usual = [
         ("enabled", Value::Flag(true)),
         ("topics", Value::List(Vec::new())),
@@ -115,13 +110,11 @@ fn fill(resolver: &mut Resolver, name: &str, kind: SourceKind) {
         ("producer", Value::Text(String::new())),
         ("time_zone", Value::Text(String::new())),
         ("calling_code", Value::Text(String::new())),
-        ("lateness", Value::Duration(usual_lateness(kind))),
     ];
     for (key, value) in usual {
         let path = KeyPath(vec!["sources".to_owned(), name.to_owned(), key.to_owned()]);
         if !resolver.settings.contains_key(&path) {
-            let from = if key == "lateness" { "kind" } else { "sources.web" };
-            resolver.set_derived(path, value, from);
+            resolver.set_derived(path, value, "sources.web");
         }
     }
 }

@@ -169,8 +169,8 @@ fn cleanup(config: &Config, topic: Topic) -> BTreeMap<&'static str, String> {
         Topic::ExperienceInbox | Topic::EntityInbox => {
             BTreeMap::from([("cleanup.policy", "delete".to_owned()), ("retention.ms", "-1".to_owned())])
         }
-        // Plain identifiers or context in alerts: the shorter retention that an erasure needs.
-        Topic::Alerts if config.alerts.context || !config.identity.publish_plain.is_empty() => deleted_after(7),
+        // Declared attributes in alerts: the shorter retention that an erasure needs.
+        Topic::Alerts if config.alerts.context => deleted_after(7),
         Topic::Alerts | Topic::Identity | Topic::Audit => deleted_after(90),
         Topic::Touchpoints
         | Topic::Changes

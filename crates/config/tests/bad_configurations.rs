@@ -208,7 +208,7 @@ fn timeouts_hold_each_other() {
               = help: transaction.age < transaction.timeout < transaction.session_timeout
 
             error: `transaction.timeout`: 8s is not below transaction.session_timeout (6s)
-              --> default.toml:349 (built in)
+              --> default.toml:344 (built in)
               = help: transaction.age < transaction.timeout < transaction.session_timeout
         "#]],
     );
@@ -373,7 +373,7 @@ fn sources_are_complete_and_share_no_topic() {
               = help: allowed: one of 83 names such as page.viewed, search.failed, listing.viewed; `throughline config schema` lists them
 
             error: `sources.web.topics`: topic `touchpoints.web` belongs to source `app` already
-              --> default.toml:192 (built in)
+              --> default.toml:191 (built in)
               = help: a topic has one source; several formats may share it
         "#]],
     );
@@ -522,7 +522,7 @@ fn thresholds_leave_a_gap() {
               = help: did you mean `alerts.experience_low`?
 
             error: `alerts.experience_drop.resolves_at`: -1 is not above alerts.experience_drop.opens_at (0)
-              --> default.toml:515 (built in)
+              --> default.toml:506 (built in)
               = help: a gap between the two keeps an alert from flapping
         "#]],
     );

@@ -58,9 +58,7 @@ fn what_is_left_open_is_derived() {
     );
     assert_eq!(config.commit.interval, Duration::from_millis(25));
     assert_eq!(config.topics.min_in_sync.get(), 2);
-    let store = config.sources.iter().find(|source| source.name == "store").expect("a store is read");
-    assert_eq!(store.lateness, Duration::from_secs(300));
-    assert_eq!(origin(&config, "sources.store.lateness"), "derived from kind");
+    assert_eq!(origin(&config, "sources.store.encoding"), "derived from sources.web");
     let slower = resolve("[commit]\nprofile = \"low_latency\"\ninterval = \"40ms\"", &[], &[]);
     assert_eq!(slower.commit.interval, Duration::from_millis(40));
 }

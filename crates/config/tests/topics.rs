@@ -59,7 +59,6 @@ fn alerts_with_personal_fields_are_kept_shorter() {
         alerts.settings["retention.ms"].clone()
     };
     assert_eq!(retention(""), "7776000000");
-    assert_eq!(retention("[identity]\npublish_plain = [\"customer_id\"]"), "604800000");
     assert_eq!(retention("[alerts]\ncontext = true"), "604800000");
 }
 
