@@ -66,7 +66,10 @@ fn recipients_are_the_targets_of_the_routing() {
     let alert = &plain.values(Topic::Alerts)[0];
     let roles: Vec<_> = alert["recipients"].as_array().expect("recipients").clone();
     assert!(!roles.is_empty());
-    assert!(roles.iter().all(|recipient| recipient["target"] == ""), "without a routing file roles stand alone: {alert}");
+    assert!(
+        roles.iter().all(|recipient| recipient["target"] == ""),
+        "without a routing file roles stand alone: {alert}"
+    );
 
     let first = local::text(&roles[0]["role"]);
     let known = first.clone();

@@ -317,24 +317,25 @@ impl Emitting<'_, '_> {
         }
     }
 
-    fn alert(&mut self, transition: &AlertTransition) {
+    /// Counts a transition; whether anybody may see it.
+    fn is_shown(&mut self, transition: &AlertTransition) -> bool {
         use throughline_model::alert::TransitionReason;
         if transition.transition == Transition::Suppressed {
             self.counts.suppressed.push((transition.kind, transition.reason));
-            if !self.options.switches.suppressed_alerts || transition.reason == TransitionReason::Consent {
-                return;
-            }
-        } else {
-            self.counts.transitions.push((
-                transition.kind,
-                transition.severity,
-                transition.state,
-                transition.transition,
-            ));
-            if transition.transition == Transition::Opened {
-                let after = self.now.as_millis() - self.touchpoint.header().received_at.as_millis();
-                self.counts.detected.push((transition.kind, after));
-            }
+            return self.options.switches.suppressed_alerts && transition.reason != TransitionReason::Consent;
+        }
+        let AlertTransition { kind, severity, state, .. } = *transition;
+        self.counts.transitions.push((kind, severity, state, transition.transition));
+        if transition.transition == Transition::Opened {
+            let after = self.now.as_millis() - self.touchpoint.header().received_at.as_millis();
+            self.counts.detected.push((kind, after));
+        }
+        true
+    }
+
+    fn alert(&mut self, transition: &AlertTransition) {
+        if !self.is_shown(transition) {
+            return;
         }
         let published = self.options.switches.alerts;
         let (subject, id) = (transition.customer.hex(), transition.alert_id.hex());
