@@ -149,11 +149,22 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         }
     }
 
-    fn first_offset(&self, task: TaskId) -> Result<NextOffset, DriverError> {
-        let topic = &self.options.inputs[usize::from(task.topic)];
-        let (low, high) = self.consumer.fetch_watermarks(topic, task.partition, CALL_TIMEOUT)?;
+    fn first_offset(&mut self, task: TaskId) -> Result<NextOffset, DriverError> {
+        let topic = self.options.inputs[usize::from(task.topic)].clone();
         let earliest = self.options.changelog.is_some() || self.options.start == Start::Earliest;
-        Ok(NextOffset(if earliest { low } else { high }))
+        let mut pause = Duration::from_millis(50);
+        loop {
+            match self.consumer.fetch_watermarks(&topic, task.partition, CALL_TIMEOUT) {
+                Ok((low, high)) => return Ok(NextOffset(if earliest { low } else { high })),
+                // A topic that was just made has no leader for a moment.
+                Err(error) if classify(&error) == Reaction::Retry => {
+                    self.note_fault(Reaction::Retry, &error);
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(CALL_TIMEOUT);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Replaces producer and consumer: whatever was held is somebody else's.
