@@ -14,10 +14,7 @@ pub struct ClientOptions {
 impl ClientOptions {
     fn base(&self, client_id: &str) -> ClientConfig {
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &self.brokers).set("client.id", client_id);
-        for (key, value) in &self.settings {
-            config.set(key, value);
-        }
+        self.overlay(&mut config, client_id);
         config
     }
 
@@ -90,8 +87,32 @@ impl ClientOptions {
     }
 
     fn overlay(&self, config: &mut ClientConfig, client_id: &str) {
-        for (key, value) in self.base(client_id).config_map() {
+        // Never from the map of another configuration: it shows passwords as a remark that they are hidden.
+        config.set("bootstrap.servers", &self.brokers).set("client.id", client_id);
+        for (key, value) in &self.settings {
             config.set(key, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_client_has_the_password_itself() {
+        let options = ClientOptions {
+            brokers: "localhost:9092".to_owned(),
+            settings: vec![("sasl.password".to_owned(), "hunter2".to_owned())],
+        };
+        let configs = [
+            options.admin("a"),
+            options.consumer("a", "g", "i", 6_000),
+            options.producer("a", "t", 4_000),
+            options.reader("a", true),
+        ];
+        for config in configs {
+            assert_eq!(config.get("sasl.password"), Some("hunter2"));
         }
     }
 }
