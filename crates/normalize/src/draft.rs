@@ -6,6 +6,8 @@ use smallvec::SmallVec;
 use throughline_model::touchpoint::{Body, Text};
 use throughline_model::{Channel, EventTime, IdentifierType, RelationKind, SourceKind, TouchpointType, Trust, Verb};
 
+use crate::blank::{is_blank, trim};
+
 /// A touchpoint as the source tells it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Draft<'a> {
@@ -49,7 +51,7 @@ impl<'a> Draft<'a> {
     /// Mentions an identifier unless its value is empty.
     pub fn mention(&mut self, kind: IdentifierType, value: impl Into<Text<'a>>, trust: Trust, field: &'static str) {
         let value = value.into();
-        if !value.trim().is_empty() {
+        if !is_blank(&value) {
             self.identifiers.push(Mention { kind, value, trust, field });
         }
     }
@@ -57,7 +59,7 @@ impl<'a> Draft<'a> {
     /// Mentions a session, visit, call, ticket, booking or order as `source:kind:id`, unless the id is empty; `source` is
     /// the payload's `source_name`, so that feeds that share the numbers meet.
     pub fn visit(&mut self, source: &str, kind: &str, id: &str, trust: Trust, field: &'static str) {
-        let id = id.trim();
+        let id = trim(id);
         if !id.is_empty() {
             let mut value = String::with_capacity(source.len() + kind.len() + id.len() + 2);
             for part in [source, ":", kind, ":", id] {
@@ -69,7 +71,7 @@ impl<'a> Draft<'a> {
 
     /// Mentions an account on a platform as `platform:id`, unless the id is empty.
     pub fn handle(&mut self, platform: &str, id: &str, trust: Trust, field: &'static str) {
-        let id = id.trim();
+        let id = trim(id);
         if !id.is_empty() {
             self.mention(IdentifierType::Handle, format!("{platform}:{id}"), trust, field);
         }

@@ -7,6 +7,7 @@ use throughline_model::{
     EventTime, IdHasher, OwnerKind, ReceivedAt, Rejection, RejectionReason, TimeQuality, Touchpoint,
 };
 
+use crate::blank::is_blank;
 use crate::catalog::{self, Catalog};
 use crate::draft::{ClaimedTime, Draft};
 use crate::envelope::Cloud;
@@ -72,7 +73,7 @@ impl<'n, 'a> Finish<'n, 'a> {
         mut draft: Box<Draft<'a>>,
         mapping: u32,
     ) -> Result<Touchpoint<'a>, Unfinished<'a>> {
-        if draft.body.source_id.trim().is_empty() {
+        if is_blank(&draft.body.source_id) {
             draft.body.source_id = self.source_id(index);
         }
         draft.body.producer = self.producer(std::mem::take(&mut draft.body.producer));

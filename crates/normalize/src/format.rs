@@ -114,7 +114,12 @@ impl std::fmt::Debug for dyn Format {
 /// Receives the entries of one payload in their order; the index counts calls.
 pub trait Entries<'a> {
     /// A touchpoint.
-    fn touchpoint(&mut self, draft: Draft<'a>);
+    fn touchpoint(&mut self, draft: Draft<'a>) {
+        self.boxed(Box::new(draft));
+    }
+
+    /// A touchpoint that is boxed already: a draft is a kilobyte, which busy formats do not move.
+    fn boxed(&mut self, draft: Box<Draft<'a>>);
 
     /// A known shape without a touchpoint, or a name nobody mapped.
     fn withheld(&mut self, reason: WithheldReason, name: Text<'a>);

@@ -7,6 +7,7 @@ use throughline_model::touchpoint::{IDENTIFIERS_MAX, Identifier, Relation};
 use throughline_model::{IdHasher, IdentifierType, NodeId, Trust};
 use unicode_normalization::UnicodeNormalization;
 
+use crate::blank::trim;
 use crate::draft::{Mention, MentionedRelation};
 
 /// Longest value of an identifier, in characters.
@@ -101,7 +102,7 @@ pub fn relate(relations: &[MentionedRelation<'_>], calling_code: &str, ids: &IdH
 /// | phone | E.164; a national number takes the source's calling code, without one it stays digits |
 #[must_use]
 pub fn normalize<'v>(kind: IdentifierType, value: &'v str, calling_code: &str) -> Option<Cow<'v, str>> {
-    let trimmed = value.trim();
+    let trimmed = trim(value);
     // Bytes bound characters from above, so that short values need no counting.
     if trimmed.len() > VALUE_MAX && trimmed.chars().count() > VALUE_MAX {
         return None;
@@ -133,7 +134,7 @@ pub fn normalize<'v>(kind: IdentifierType, value: &'v str, calling_code: &str) -
 fn is_blocked(kind: IdentifierType, value: &str) -> bool {
     const WORDS: [&str; 10] =
         ["null", "undefined", "nil", "none", "-1", "anonymous", "guest", "invalid", "test", "void"];
-    let value = value.trim();
+    let value = trim(value);
     let bytes = value.as_bytes();
     let Some(&first) = bytes.first() else { return true };
     if bytes.len() <= 9 && WORDS.iter().any(|word| word.eq_ignore_ascii_case(value)) {
@@ -145,7 +146,7 @@ fn is_blocked(kind: IdentifierType, value: &str) -> bool {
     }
     // Order 11111 exists; the customer, card or phone 11111 is somebody who wanted to get on.
     let counted = matches!(kind, IdentifierType::Visit | IdentifierType::Handle);
-    let digits = value.strip_prefix('+').unwrap_or(value).as_bytes();
+    let digits = if let [b'+', digits @ ..] = bytes { digits } else { bytes };
     !counted && digits.len() >= 5 && digits[0].is_ascii_digit() && digits.iter().all(|byte| *byte == digits[0])
 }
 

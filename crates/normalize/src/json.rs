@@ -21,6 +21,7 @@ use serde::{Deserialize, Deserializer};
 use throughline_model::touchpoint::Text;
 use throughline_model::{EventTime, Rejection, RejectionReason};
 
+use crate::blank::is_blank;
 use crate::draft::ClaimedTime;
 use crate::time;
 
@@ -81,7 +82,7 @@ impl<'a> Str<'a> {
     /// The text, if it is not blank.
     #[must_use]
     pub fn some(&self) -> Option<&str> {
-        (!self.0.trim().is_empty()).then_some(self.0.as_ref())
+        (!is_blank(&self.0)).then_some(self.0.as_ref())
     }
 
     /// The text itself.

@@ -21,6 +21,7 @@ pub mod format;
 pub mod formats;
 pub mod json;
 
+mod blank;
 pub mod catalog;
 mod finish;
 pub mod identifiers;

@@ -374,8 +374,8 @@ impl<'a> Collected<'a> {
 }
 
 impl<'a> Entries<'a> for Collected<'a> {
-    fn touchpoint(&mut self, draft: Draft<'a>) {
-        self.push(Item::Draft(Box::new(draft)));
+    fn boxed(&mut self, draft: Box<Draft<'a>>) {
+        self.push(Item::Draft(draft));
     }
 
     fn withheld(&mut self, reason: WithheldReason, name: Text<'a>) {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use throughline_model::EventTime;
 use throughline_model::touchpoint::Text;
 
+use crate::blank;
 use crate::draft::ClaimedTime;
 
 /// Reads a time.
@@ -20,7 +21,7 @@ use crate::draft::ClaimedTime;
 /// | anything else | `Unreadable` |
 #[must_use]
 pub fn read(text: Text<'_>) -> ClaimedTime<'_> {
-    let trimmed = text.trim();
+    let trimmed = blank::trim(&text);
     if trimmed.is_empty() || trimmed == "null" {
         return ClaimedTime::Missing;
     }

@@ -33,7 +33,7 @@ impl NameMap for Names {
 struct Lines(Vec<String>);
 
 impl<'a> Entries<'a> for Lines {
-    fn touchpoint(&mut self, draft: Draft<'a>) {
+    fn boxed(&mut self, draft: Box<Draft<'a>>) {
         self.0.push(line(&draft));
     }
 

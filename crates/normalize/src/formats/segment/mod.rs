@@ -29,15 +29,16 @@ mod wire;
 use serde_json::value::RawValue;
 use throughline_model::touchpoint::{Attribute, Consent, Text};
 use throughline_model::{
-    Channel, ConsentStatus, IdentifierType, RefKind, Rejection, RejectionReason, RelationKind, TouchpointType, Trust,
-    WithheldReason,
+    Channel, ConsentStatus, EventTime, IdentifierType, RefKind, Rejection, RejectionReason, RelationKind,
+    TouchpointType, Trust, WithheldReason,
 };
 
 use self::wire::{Call, Person, Traits};
 use crate::draft::{ClaimedTime, Draft, MentionedRelation};
 use crate::format::{Entries, Format, Payload};
-use crate::json;
+use crate::json::{self, Str, Time};
 use crate::shape::Shape;
+use crate::time;
 
 /// Segment, RudderStack, Jitsu.
 #[derive(Debug)]
@@ -122,7 +123,7 @@ fn read_call<'a>(payload: &Payload<'a>, call: &Call<'a>, sink: &mut dyn Entries<
             if lower.as_deref().or(kind) == Some("screen") {
                 draft.body.channel = Channel::App;
             }
-            sink.touchpoint(draft);
+            sink.boxed(draft);
             Ok(())
         }
         Some("identify") => {
@@ -130,7 +131,7 @@ fn read_call<'a>(payload: &Payload<'a>, call: &Call<'a>, sink: &mut dyn Entries<
             let traits = wire::decode::<Traits<'a>>(call.traits)?;
             mention_person(&mut draft, &traits.person, "traits.email", "traits.phone");
             draft.body.attributes = attributes(traits);
-            sink.touchpoint(draft);
+            sink.boxed(draft);
             Ok(())
         }
         Some("alias") => {
@@ -140,7 +141,7 @@ fn read_call<'a>(payload: &Payload<'a>, call: &Call<'a>, sink: &mut dyn Entries<
             } else {
                 mention(&mut draft, IdentifierType::Cookie, &call.previous_id.0, Trust::Authenticated, "previousId");
             }
-            sink.touchpoint(draft);
+            sink.boxed(draft);
             Ok(())
         }
         Some("group") => {
@@ -153,7 +154,7 @@ fn read_call<'a>(payload: &Payload<'a>, call: &Call<'a>, sink: &mut dyn Entries<
                     until: None,
                 });
             }
-            sink.touchpoint(draft);
+            sink.boxed(draft);
             Ok(())
         }
         Some(_) => {
@@ -169,10 +170,10 @@ fn read_call<'a>(payload: &Payload<'a>, call: &Call<'a>, sink: &mut dyn Entries<
 }
 
 /// A draft with everything that calls of every type share.
-fn draft<'a>(payload: &Payload<'a>, call: &Call<'a>, kind: TouchpointType) -> Draft<'a> {
+fn draft<'a>(payload: &Payload<'a>, call: &Call<'a>, kind: TouchpointType) -> Box<Draft<'a>> {
     let context = &call.context.0;
     let channel = if call.is_app() { Channel::App } else { Channel::Web };
-    let mut draft = Draft::new(kind, channel, payload.source);
+    let mut draft = Box::new(Draft::new(kind, channel, payload.source));
     draft.time = claimed_time(call);
     let body = &mut draft.body;
     body.schema = Text::Borrowed("segment");
@@ -222,13 +223,14 @@ fn claimed_time<'a>(call: &Call<'a>) -> ClaimedTime<'a> {
     }
     let original = call.original_timestamp.clone().in_utc();
     match original.at() {
-        Some(created) => ClaimedTime::Raw {
-            created,
-            sent: call.sent_at.clone().in_utc().at(),
-            collected: call.received_at.clone().in_utc().at(),
-        },
+        Some(created) => ClaimedTime::Raw { created, sent: clock(&call.sent_at), collected: clock(&call.received_at) },
         None => original.0,
     }
+}
+
+/// A clock that is read only where it is needed: most calls carry the corrected time.
+fn clock(text: &Str<'_>) -> Option<EventTime> {
+    Time(time::read(Text::Borrowed(text))).in_utc().at()
 }
 
 fn consents<'a>(call: &Call<'a>) -> Vec<Consent<'a>> {

@@ -86,7 +86,7 @@ pub(super) fn read<'a>(payload: &Payload<'a>, call: &Call<'a>, sink: &mut dyn En
     let row = NAMES.iter().find(|(event, ..)| event.eq_ignore_ascii_case(name));
     let Some(&(_, kind, rule)) = row else {
         match payload.names.kind_of(name) {
-            Some(kind) => sink.touchpoint(mapped(payload, call, kind)?),
+            Some(kind) => sink.boxed(mapped(payload, call, kind)?),
             None => sink.withheld(WithheldReason::Unmapped, Text::from(&call.event)),
         }
         return Ok(());
@@ -123,12 +123,12 @@ pub(super) fn read<'a>(payload: &Payload<'a>, call: &Call<'a>, sink: &mut dyn En
             }
         }
     }
-    sink.touchpoint(draft);
+    sink.boxed(draft);
     Ok(())
 }
 
 /// A draft of a name that only the deployment knows.
-fn mapped<'a>(payload: &Payload<'a>, call: &Call<'a>, kind: TouchpointType) -> Result<Draft<'a>, Rejection> {
+fn mapped<'a>(payload: &Payload<'a>, call: &Call<'a>, kind: TouchpointType) -> Result<Box<Draft<'a>>, Rejection> {
     let properties = &wire::decode::<Properties<'a>>(call.properties)?;
     let mut draft = with_properties(payload, call, properties, kind);
     if matches!(kind, TouchpointType::OrderCreated | TouchpointType::PaymentCompleted) {
@@ -142,7 +142,7 @@ fn with_properties<'a>(
     call: &Call<'a>,
     properties: &Properties<'a>,
     kind: TouchpointType,
-) -> Draft<'a> {
+) -> Box<Draft<'a>> {
     let mut draft = draft(payload, call, kind);
     draft.mention(IdentifierType::Email, &properties.email, Trust::Asserted, "properties.email");
     draft.mention(IdentifierType::Phone, &properties.phone, Trust::Asserted, "properties.phone");
@@ -164,7 +164,7 @@ fn read_order<'a>(
     payload: &Payload<'a>,
     call: &Call<'a>,
     properties: &Properties<'a>,
-    mut order: Draft<'a>,
+    mut order: Box<Draft<'a>>,
     rule: Rule,
     sink: &mut dyn Entries<'a>,
 ) -> Result<(), Rejection> {
@@ -194,8 +194,8 @@ fn read_order<'a>(
     payment.body.source_id = id_of(TouchpointType::PaymentCompleted);
     // The prices are facts of the payment alone: one price seen once.
     order.body.facts.clear();
-    sink.touchpoint(order);
-    sink.touchpoint(payment);
+    sink.boxed(order);
+    sink.boxed(payment);
     Ok(())
 }
 

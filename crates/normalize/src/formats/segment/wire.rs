@@ -26,8 +26,8 @@ members! {
         pub channel: Str<'a> = "channel",
         pub timestamp: Time<'a> = "timestamp",
         pub original_timestamp: Time<'a> = "originalTimestamp",
-        pub sent_at: Time<'a> = "sentAt",
-        pub received_at: Time<'a> = "receivedAt",
+        pub sent_at: Str<'a> = "sentAt",
+        pub received_at: Str<'a> = "receivedAt",
         /// Decoded only for the names that read them.
         pub properties: Option<&'a RawValue> = "properties",
         /// Decoded only where they are the record's own subject.
@@ -59,21 +59,18 @@ impl Call<'_> {
     }
 }
 
-/// Whether the name holds that of a mobile platform; looked for from its first letters on, since most names hold none.
+/// Whether the name holds that of a mobile platform. Most names hold none, so the first letters decide before any search.
 fn is_mobile_library(name: &str) -> bool {
     let bytes = name.as_bytes();
-    bytes.iter().enumerate().any(|(at, first)| {
-        let rest = &bytes[at..];
-        match first {
-            b'i' => rest.starts_with(b"ios"),
-            b'a' => rest.starts_with(b"android"),
-            b's' => rest.starts_with(b"swift"),
-            b'k' => rest.starts_with(b"kotlin"),
-            b'r' => rest.starts_with(b"react-native"),
-            b'f' => rest.starts_with(b"flutter"),
-            b'u' => rest.starts_with(b"unity"),
-            _ => false,
-        }
+    (0..bytes.len()).any(|at| match &bytes[at..] {
+        [b'i', b'o', b's', ..] => true,
+        rest @ [b'a', b'n', b'd', ..] => rest.starts_with(b"android"),
+        rest @ [b's', b'w', ..] => rest.starts_with(b"swift"),
+        rest @ [b'k', b'o', ..] => rest.starts_with(b"kotlin"),
+        rest @ [b'r', b'e', b'a', ..] => rest.starts_with(b"react-native"),
+        rest @ [b'f', b'l', ..] => rest.starts_with(b"flutter"),
+        rest @ [b'u', b'n', ..] => rest.starts_with(b"unity"),
+        _ => false,
     })
 }
 
@@ -300,5 +297,37 @@ impl<T> Default for Listed<T> {
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Listed<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         Many::<T>::deserialize(from).map(|list| Self(Some(list.0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mobile_libraries_are_known_by_a_part_of_their_name() {
+        for name in [
+            "analytics-ios",
+            "rudder-android-library",
+            "analytics-swift",
+            "kotlin",
+            "react-native",
+            "a flutter b",
+            "unity",
+        ] {
+            assert!(is_mobile_library(name), "{name}");
+        }
+        for name in ["", "analytics.js", "analytics-node", "RudderLabs JavaScript SDK", "andr", "fl", "unit", "i"] {
+            assert!(!is_mobile_library(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_member_that_is_there_twice_is_an_error() {
+        let read = |text| json::from_str::<Call<'_>>(text).map(|call| call.user_id.0.into_owned());
+        assert_eq!(read(r#"{"userId":"u1","more":1,"more":2}"#).as_deref(), Ok("u1"));
+        let rejection = read(r#"{"userId":"u1","userId":"u2"}"#).expect_err("twice");
+        assert_eq!(rejection.reason, throughline_model::RejectionReason::InvalidField);
+        assert!(read("[1]").is_err());
     }
 }
