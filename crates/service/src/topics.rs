@@ -1,6 +1,6 @@
 //! Topics of a deployment on a cluster: compared, created, corrected.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use throughline_config::Config;
 use throughline_config::topics::{TopicFound, TopicSpec, TopicStep, compare};
@@ -63,6 +63,7 @@ pub async fn apply(config: &Config, steps: &[TopicStep]) -> Result<(), ServiceEr
         .collect();
     if !missing.is_empty() {
         admin.create(&missing).await.map_err(refusal)?;
+        wait_until_known(&admin, &missing).await?;
     }
     for step in steps {
         if let TopicStep::Alter { name, settings } = step {
@@ -75,6 +76,24 @@ pub async fn apply(config: &Config, steps: &[TopicStep]) -> Result<(), ServiceEr
         }
     }
     Ok(())
+}
+
+/// Brokers hear of a topic a moment after it was created; whoever runs next must not find it missing.
+async fn wait_until_known(admin: &Admin, created: &[throughline_kafka::admin::TopicSpec]) -> Result<(), ServiceError> {
+    let deadline = Instant::now() + TIMEOUT;
+    loop {
+        let known = admin.partitions().map_err(unreachable)?;
+        let unknown = created.iter().filter(|topic| !known.contains_key(&topic.name)).count();
+        if unknown == 0 {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(ServiceError::Unreachable(format!(
+                "the brokers do not know {unknown} of the topics just created"
+            )));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 fn admin(config: &Config) -> Result<Admin, ServiceError> {
