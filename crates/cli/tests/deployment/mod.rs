@@ -4,6 +4,7 @@
 
 #![allow(dead_code, reason = "every test program uses a part of this module")]
 
+pub mod avro;
 pub mod compare;
 pub mod http;
 pub mod load;

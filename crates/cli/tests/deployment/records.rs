@@ -175,11 +175,10 @@ impl Tail {
         }
     }
 
-    /// Reads to the last stable offset of every partition.
+    /// Reads to the last stable offset of every partition, for a reader that has read nothing yet.
     pub fn to_end(&mut self) -> Vec<Found> {
         let deadline = Instant::now() + LIMIT;
         let mut read = Vec::new();
-        self.ended.clear();
         while self.ended != self.partitions {
             read.extend(self.next(Duration::from_millis(50)));
             assert!(Instant::now() < deadline, "{}: no end in {LIMIT:?}", self.topic);
