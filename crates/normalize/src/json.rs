@@ -114,8 +114,12 @@ impl<'a> From<Str<'a>> for Text<'a> {
 
 impl<'a> From<&Str<'a>> for Text<'a> {
     /// Copies only text that was not borrowed from the record.
+    #[inline]
     fn from(text: &Str<'a>) -> Self {
-        text.0.clone()
+        match &text.0 {
+            Cow::Borrowed(text) => Cow::Borrowed(text),
+            Cow::Owned(text) => Cow::Owned(text.clone()),
+        }
     }
 }
 

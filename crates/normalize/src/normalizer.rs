@@ -279,7 +279,7 @@ impl Normalizer {
         };
         let Reading { collected, cloud, last, .. } = reading;
         self.last = last;
-        let items = match read {
+        let mut items = match read {
             Ok(()) => collected.items,
             Err(rejection) => SmallVec::from_iter([(Item::Rejected(rejection), collected.format)]),
         };
@@ -295,7 +295,7 @@ impl Normalizer {
             cloud.as_ref(),
             &mut self.counts,
         );
-        for (index, (item, format)) in (0_u32..).zip(items) {
+        for (index, (item, format)) in (0_u32..).zip(items.drain(..)) {
             // A dead letter of one entry is sent again with the whole value: its siblings were counted before.
             if !whole && only.is_some_and(|only| only != index) {
                 continue;

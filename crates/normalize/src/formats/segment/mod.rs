@@ -205,14 +205,18 @@ fn draft<'a>(payload: &Payload<'a>, call: &Call<'a>, kind: TouchpointType) -> Bo
 }
 
 fn mention<'a>(draft: &mut Draft<'a>, kind: IdentifierType, value: &Text<'a>, trust: Trust, field: &'static str) {
-    if value.len() <= ID_MAX {
+    if !value.is_empty() && value.len() <= ID_MAX {
         draft.mention(kind, value.clone(), trust, field);
     }
 }
 
 fn mention_person<'a>(draft: &mut Draft<'a>, person: &Person<'a>, email: &'static str, phone: &'static str) {
-    draft.mention(IdentifierType::Email, &person.email, Trust::Asserted, email);
-    draft.mention(IdentifierType::Phone, &person.phone, Trust::Asserted, phone);
+    if !person.email.is_empty() {
+        draft.mention(IdentifierType::Email, &person.email, Trust::Asserted, email);
+    }
+    if !person.phone.is_empty() {
+        draft.mention(IdentifierType::Phone, &person.phone, Trust::Asserted, phone);
+    }
 }
 
 fn claimed_time<'a>(call: &Call<'a>) -> ClaimedTime<'a> {
