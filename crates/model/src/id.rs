@@ -187,6 +187,9 @@ impl fmt::Debug for NodeId {
     }
 }
 
+/// Bytes up to which an id is hashed from the stack; zeroing more would cost more than it saves.
+const SHORT: usize = 192;
+
 /// Makes the ids of one deployment: holds its hash key and its tenant.
 #[derive(Clone)]
 pub struct IdHasher {
@@ -224,7 +227,7 @@ impl IdHasher {
     #[must_use]
     pub fn hash(&self, word: &str, fields: &[&[u8]]) -> Hash128 {
         // Ids are short: one block on the stack costs less than feeding the hash piece by piece.
-        let mut buffer = [0u8; 512];
+        let mut buffer = [0u8; SHORT];
         let length = word.len() + self.tenant.len() + 1 + fields.iter().map(|field| field.len() + 1).sum::<usize>();
         let mut full = [0u8; 32];
         if length <= buffer.len() {
@@ -304,7 +307,7 @@ mod tests {
         let hasher = hasher();
         let long = "x".repeat(2_000);
         assert_ne!(hasher.identifier(IdentifierType::Cookie, &long), hasher.identifier(IdentifierType::Cookie, "x"));
-        let at_edge = "y".repeat(512 - "identifier".len() - "acme".len() - "cookie".len() - 3);
+        let at_edge = "y".repeat(SHORT - "identifier".len() - "acme".len() - "cookie".len() - 3);
         let mut expected = blake3::Hasher::new_keyed(&hasher.key);
         expected.update(b"identifier\0acme\0cookie\0").update(at_edge.as_bytes());
         assert_eq!(hasher.identifier(IdentifierType::Cookie, &at_edge).0[..], expected.finalize().as_bytes()[..16]);
