@@ -88,12 +88,15 @@ fn check_metrics(program: &Program, touchpoints: u64) {
 fn check_look_up(deployment: &Deployment, program: &Program) {
     let found = program.json("/v1/customers?type=login&value=u3&purpose=complaint");
     let id = found["customer_id"].as_str().expect("an id").to_owned();
-    let by_id = program.json(&format!("/v1/customers/{id}?purpose=ticket%2012"));
-    assert_eq!(by_id["scores"]["touchpoints"], found["scores"]["touchpoints"]);
-    assert!(by_id["reflects"]["offset"].as_i64() > Some(0), "{by_id}");
     let published = records::read(&deployment.topic("experience.scores"));
     let last = published.iter().rfind(|found| found.key() == id).expect("a score is published").json();
-    assert_eq!(by_id["scores"]["version"], last["version"], "the view reflects what is published");
+    let mut by_id = Value::Null;
+    program.wait_until("what is published in the view", || {
+        by_id = program.json(&format!("/v1/customers/{id}?purpose=ticket%2012"));
+        by_id["scores"]["version"] == last["version"]
+    });
+    assert_eq!(by_id["scores"]["touchpoints"], last["touchpoints"]);
+    assert!(by_id["reflects"]["offset"].as_i64() > Some(0), "{by_id}");
     // Both answers are here, so both records are: they are acknowledged before.
     let audits: Vec<Value> = records::read(&deployment.topic("throughline.audit")).iter().map(|at| at.json()).collect();
     for purpose in ["complaint", "ticket 12"] {

@@ -3,6 +3,8 @@
 //!
 //! `THROUGHLINE_TEST_RECORDS=200000` runs the full size, `THROUGHLINE_TEST_SEED` repeats the moments of a run.
 
+#![allow(clippy::print_stdout, reason = "a failing test shows which moments it chose")]
+
 mod deployment;
 
 use std::time::Duration;
@@ -43,7 +45,7 @@ fn kill_once(deployment: &Deployment, part: u64, moments: &mut Moments, produce:
         0 | 2 => {
             let program = deployment.start_ready(0);
             let mut outputs = Tail::with_isolation(&deployment.topic(OPEN[part as usize % 3]), "read_uncommitted");
-            outputs.to_end();
+            outputs.read_to_end();
             produce();
             // What is seen now is written and maybe not committed.
             outputs.until("an output", |_| true);
@@ -77,20 +79,20 @@ fn kills_leave_no_trace_in_outputs_and_state() {
     let program = killed.start_ready(0);
     produce(&web.topic, load.part(KILLS, KILLS + 1));
     killed.wait_for_touchpoints(load.touchpoints);
-    let answers = look_up(&program, &load);
+    let answers = look_up(&killed, &program, &load);
     program.drain();
     let outputs = Outputs::read(&killed);
     let state = compare::state(&killed);
 
     let again = killed.start_ready(0);
-    assert!(look_up(&again, &load) == answers, "a restored process answers as the one before");
+    assert!(look_up(&killed, &again, &load) == answers, "a restored process answers as the one before");
     again.drain();
     assert!(compare::state(&killed) == state, "a restore changes nothing");
 
     let undisturbed = Deployment::new("undisturbed", &[web], "");
     let program = undisturbed.start_ready(0);
     undisturbed.wait_for_touchpoints(load.touchpoints);
-    let expected = compare::comparable(look_up(&program, &load));
+    let expected = compare::comparable(look_up(&undisturbed, &program, &load));
     program.drain();
     let expected_outputs = Outputs::read(&undisturbed);
     assert_eq!(expected_outputs.touchpoints(), load.touchpoints, "every record of the load is a touchpoint");
@@ -100,6 +102,6 @@ fn kills_leave_no_trace_in_outputs_and_state() {
     }
     println!("{} customers, {} alerts", expected_outputs.customers(), expected_outputs.alerts());
     let topic = killed.topic("experience.touchpoints");
-    let written = Tail::with_isolation(&topic, "read_uncommitted").to_end().len() as u64;
+    let written = Tail::with_isolation(&topic, "read_uncommitted").read_to_end().len() as u64;
     println!("{} touchpoints were written in vain", written - load.touchpoints);
 }

@@ -1,6 +1,8 @@
 //! Clients that are not ours read scores and alerts: the published examples in Python where its libraries are installed, and
 //! always a plain consumer that knows the published schemas and nothing else.
 
+#![allow(clippy::print_stdout, reason = "a test says what it cannot run here")]
+
 mod deployment;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,8 +1,10 @@
 //! What a deployment wrote, checked for itself and against another that read the same records.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::Value;
+use throughline_codec::frame::{self, EntryKind};
 
 use super::program::Program;
 use super::records::{self, Found};
@@ -14,6 +16,7 @@ pub struct Outputs {
     scores: BTreeMap<String, Value>,
     touchpoints: BTreeMap<(String, String), Value>,
     alerts: BTreeMap<String, i64>,
+    entries: BTreeMap<u64, u32>,
 }
 
 impl Outputs {
@@ -39,7 +42,7 @@ impl Outputs {
         for (alert, seq) in sequenced(name, &states) {
             assert_eq!(alerts.get(&alert), Some(&seq), "{name}: alert {alert} differs between both topics");
         }
-        Self { scores, touchpoints, alerts }
+        Self { scores, touchpoints, alerts, entries: entries(deployment) }
     }
 
     /// How many touchpoints there are.
@@ -70,6 +73,7 @@ impl Outputs {
             assert_eq!(score, &undisturbed.scores[customer], "score of customer {customer}");
         }
         assert_eq!(self.alerts, undisturbed.alerts, "alerts and how far they have come");
+        assert!(self.entries == undisturbed.entries, "entries of the inbox, each as often");
     }
 }
 
@@ -101,10 +105,36 @@ fn sequenced(name: &str, found: &[Found]) -> BTreeMap<String, i64> {
     last
 }
 
-/// What a process answers about some customers, at one event time. The clock of the answer is left out.
-pub fn look_up(program: &Program, load: &Load) -> BTreeMap<String, Value> {
+/// Touchpoints between both stages, by a hash of their bytes, with how often each is there: a second one would be recognized
+/// as a duplicate later and show nowhere else.
+fn entries(deployment: &Deployment) -> BTreeMap<u64, u32> {
+    let mut entries = BTreeMap::new();
+    for found in records::read(&deployment.topic("throughline.experience.inbox")) {
+        let value = found.record.value.expect("a frame has bytes");
+        let mut frame = frame::open(&value).expect("a frame of this version");
+        while let Some((_, kind, bytes)) = frame.next().expect("a whole frame") {
+            if kind == EntryKind::Touchpoint {
+                let mut hasher = DefaultHasher::new();
+                bytes.hash(&mut hasher);
+                *entries.entry(hasher.finish()).or_insert(0) += 1;
+            }
+        }
+    }
+    entries
+}
+
+/// What a process answers about some customers, at one event time, once it knows of the last commit. The clock of the answer
+/// is left out.
+pub fn look_up(deployment: &Deployment, program: &Program, load: &Load) -> BTreeMap<String, Value> {
+    let scores = records::read(&deployment.topic("experience.scores"));
+    let published: BTreeMap<String, Value> =
+        scores.iter().map(|found| (found.key(), found.json()["version"].clone())).collect();
     let look = |login: String| {
-        let mut answer = program.json(&format!("/v1/customers?type=login&value={login}&at={}", load.end()));
+        let mut answer = Value::Null;
+        program.wait_until("the last commit in the view", || {
+            answer = program.json(&format!("/v1/customers?type=login&value={login}&at={}", load.end()));
+            answer["scores"]["version"] == published[&text(&answer, "customer_id")]
+        });
         strip(&mut answer, "emitted_at");
         (login, answer)
     };

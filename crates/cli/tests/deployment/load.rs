@@ -107,7 +107,7 @@ fn value(round: u64, place: u64, login: &str, at_ms: i64) -> Value {
             "type": "contact.ended", "source_id": id, "channel": "phone", "occurred_at": at_ms,
             "identifiers": [{"type": "login", "value": login, "trust": "authenticated"}],
             "refs": {"case_id": format!("case-{id}")},
-            "result": {"resolved": place % 3 != 0},
+            "result": {"resolved": !place.is_multiple_of(3)},
             "durations": {"wait_ms": 1_000 * (place % 900)},
         }),
     }

@@ -176,7 +176,7 @@ impl Tail {
     }
 
     /// Reads to the last stable offset of every partition, for a reader that has read nothing yet.
-    pub fn to_end(&mut self) -> Vec<Found> {
+    pub fn read_to_end(&mut self) -> Vec<Found> {
         let deadline = Instant::now() + LIMIT;
         let mut read = Vec::new();
         while self.ended != self.partitions {
@@ -189,5 +189,5 @@ impl Tail {
 
 /// Everything committed on a topic.
 pub fn read(topic: &str) -> Vec<Found> {
-    Tail::new(topic).to_end()
+    Tail::new(topic).read_to_end()
 }
