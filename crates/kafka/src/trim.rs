@@ -58,9 +58,8 @@ impl Trimmer {
         let young = self.group.offsets_for_times(times, TIMEOUT)?;
         let mut delete = TopicPartitionList::new();
         for partition in partitions {
-            let offset = |list: &TopicPartitionList| {
-                list.find_partition(&self.topic, *partition).map(|found| found.offset())
-            };
+            let offset =
+                |list: &TopicPartitionList| list.find_partition(&self.topic, *partition).map(|found| found.offset());
             let Some(Offset::Offset(committed)) = offset(&committed) else { continue };
             let until = match offset(&young) {
                 Some(Offset::Offset(young)) => committed.min(young),
