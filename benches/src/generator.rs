@@ -109,7 +109,7 @@ impl Generator {
     pub fn write(&mut self, call: Call, key: u32, at: i64, out: &mut Vec<u8>) {
         let (random, other) = (self.next(), self.next());
         self.serial += 1;
-        let event = match call {
+        let call_name = match call {
             Call::Page => "",
             Call::Viewed => "Product Viewed",
             Call::Added => "Product Added",
@@ -123,9 +123,9 @@ impl Generator {
         let agent = AGENTS[key as usize % AGENTS.len()];
         let time = Millis(at);
         let mut put = |text: std::fmt::Arguments<'_>| out.write_fmt(text).expect("writing to memory cannot fail");
-        match event {
+        match call_name {
             "" => put(format_args!(r#"{{"type":"page","name":"{name}","#)),
-            event => put(format_args!(r#"{{"type":"track","event":"{event}","#)),
+            name => put(format_args!(r#"{{"type":"track","event":"{name}","#)),
         }
         put(format_args!(
             r#""messageId":"ajs-{other:016x}{:08x}","anonymousId":"{}","#,
