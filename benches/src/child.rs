@@ -22,16 +22,17 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts `throughline run` with a configuration file.
+    /// Starts `throughline run` with a configuration file and more settings, `KEY=VALUE` each.
     ///
     /// # Errors
     /// If the program cannot be started.
-    pub fn service(program: &Path, config: &Path) -> Result<Self> {
+    pub fn service(program: &Path, config: &Path, set: &[String]) -> Result<Self> {
         let log = std::fs::File::create(config.with_extension("log")).context("create the log of the service")?;
         let process = Command::new(program)
             .arg("run")
             .arg("--config")
             .arg(config)
+            .args(set.iter().flat_map(|setting| ["--set", setting]))
             .stdin(Stdio::null())
             .stdout(log.try_clone().context("share the log of the service")?)
             .stderr(log)

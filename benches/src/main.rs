@@ -53,7 +53,7 @@ struct Options {
     /// Customers of the memory measurement
     #[arg(long, default_value_t = 1_000_000)]
     customers: u32,
-    /// Records per second of the latency measurement [default: half of what the score job reached]
+    /// Records per second of the latency measurement [default: half of what goes through while it is written]
     #[arg(long)]
     rate: Option<f64>,
     /// Seconds of the latency measurement after its warm-up
@@ -68,6 +68,9 @@ struct Options {
     /// The binary to measure [default: built by cargo]
     #[arg(long)]
     program: Option<PathBuf>,
+    /// Sets one key of the service's configuration, to see what it costs: commit.interval=25ms
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// Ends with one line of JSON
     #[arg(long)]
     json: bool,
@@ -144,6 +147,7 @@ fn measure(options: &Options) -> Result<()> {
         own: std::env::current_exe().context("find this program")?,
         keys: options.keys,
         seed: options.seed,
+        set: options.set.clone(),
     };
     let wants = |only| options.only.is_none() || options.only == Some(only);
     let mut report = Report::default();
@@ -151,26 +155,27 @@ fn measure(options: &Options) -> Result<()> {
     report.note("keys", options.keys.into());
     report.note("runs", options.runs.into());
     report.note("partitions", options.partitions.into());
-    let mut speed = None;
-    let needs_speed = wants(Only::Latency) && options.rate.is_none();
-    if wants(Only::Score) || wants(Only::AllOn) || needs_speed {
+    if wants(Only::Score) || wants(Only::AllOn) {
         eprintln!("writing {} records of {} customers", options.records, options.keys);
         let source = bench.source(options.records)?;
         report.note("source_bytes_mean", source.bytes_mean.round().into());
         if wants(Only::Score) {
-            speed = Some(score(&bench, &source, options.runs, &mut report)?);
+            score(&bench, &source, options.runs, &mut report)?;
         }
         if wants(Only::AllOn) {
             all_on(&bench, &source, options.runs, &mut report)?;
         }
-        if needs_speed && speed.is_none() {
-            speed =
-                Some(run(&bench, &source, Outputs::Scores, Encoding::Avro, "score job")?.drained.records_per_second);
-        }
         bench.cluster.remove(std::slice::from_ref(&source.topic));
     }
     if wants(Only::Latency) {
-        let rate = options.rate.or(speed.map(|speed| speed / 2.0)).context("know a rate")?;
+        let rate = match options.rate {
+            Some(rate) => rate,
+            None => {
+                let speed = bench.live_speed(options.records)?;
+                report.add("live_records_per_second", "records per second while they are written", speed, 0, None);
+                speed / 2.0
+            }
+        };
         latency(&bench, rate, Duration::from_secs(options.seconds), &mut report)?;
     }
     if wants(Only::Memory) {
@@ -195,8 +200,7 @@ fn build() -> Result<PathBuf> {
     Ok(own.with_file_name("throughline"))
 }
 
-/// Returns records per second of the score job.
-fn score(bench: &Bench, source: &Source, runs: usize, report: &mut Report) -> Result<f64> {
+fn score(bench: &Bench, source: &Source, runs: usize, report: &mut Report) -> Result<()> {
     let millions = source.records as f64 / 1e6;
     let (mut copies, mut jobs, mut ratios, mut speeds, mut copy_speeds) = (vec![], vec![], vec![], vec![], vec![]);
     for _ in 0..runs {
@@ -234,7 +238,7 @@ fn score(bench: &Bench, source: &Source, runs: usize, report: &mut Report) -> Re
     );
     report.note("throughline_cpu_seconds_per_million_runs", jobs.into());
     report.note("copy_cpu_seconds_per_million_runs", copies.into());
-    Ok(speed)
+    Ok(())
 }
 
 fn all_on(bench: &Bench, source: &Source, runs: usize, report: &mut Report) -> Result<()> {

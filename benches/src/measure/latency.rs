@@ -14,10 +14,10 @@ use throughline_config::HashKey;
 use throughline_config::identifiers::hash_identifier;
 use throughline_model::{IdentifierType, Topic};
 
-use super::Bench;
+use super::{Bench, wait_drained};
 use crate::child::Child;
 use crate::deployment::{Deployment, Encoding, Outputs};
-use crate::feed::{Feed, now_millis};
+use crate::feed::{self, Feed, now_millis};
 use crate::generator::{self, Generator};
 use crate::report::quantile;
 
@@ -53,7 +53,7 @@ impl Bench {
     pub fn latency(&self, rate: f64, duration: Duration) -> Result<Latency> {
         let source = self.cluster.topic("bench-paced")?;
         let deployment = Deployment::new(&self.cluster, &source, Outputs::Scores, Encoding::Avro)?;
-        let mut child = Child::service(&self.program, &deployment.file)?;
+        let mut child = Child::service(&self.program, &deployment.file, &self.set)?;
         child.wait_ready(&deployment.address)?;
         let scores = throughline_config::topics::topic_name(&deployment.config.topics.prefix, Topic::Scores);
         let consumer = self.reader(&scores)?;
@@ -77,6 +77,26 @@ impl Bench {
         waits.sort_by(f64::total_cmp);
         let at = |share| quantile(&waits, share).context("no score was seen");
         Ok(Latency { p50: at(0.5)?, p99: at(0.99)?, max: at(1.0)?, counted: waits.len(), missing })
+    }
+
+    /// Records per second that go through while they are being written, which is less than a backlog gives: the producer
+    /// takes its share of the machine, and commits are small.
+    ///
+    /// # Errors
+    /// If the service fails.
+    pub fn live_speed(&self, records: u64) -> Result<f64> {
+        let source = self.cluster.topic("bench-live")?;
+        let deployment = Deployment::new(&self.cluster, &source, Outputs::Scores, Encoding::Avro)?;
+        let mut child = Child::service(&self.program, &deployment.file, &self.set)?;
+        child.wait_ready(&deployment.address)?;
+        let began = Instant::now();
+        feed::fill(&self.cluster, &source, &mut Generator::new(self.seed ^ 2, self.keys), records)?;
+        wait_drained(&self.cluster, &deployment, &source, &mut child)?;
+        let seconds = began.elapsed().as_secs_f64();
+        child.stop()?;
+        deployment.remove(&self.cluster);
+        self.cluster.remove(&[source]);
+        Ok(records as f64 / seconds)
     }
 
     fn reader(&self, topic: &str) -> Result<BaseConsumer> {

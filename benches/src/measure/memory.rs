@@ -59,7 +59,7 @@ impl Bench {
     pub fn memory(&self, customers: u32) -> Result<Memory> {
         let source = self.cluster.topic("bench-memory")?;
         let deployment = Deployment::new(&self.cluster, &source, Outputs::All, Encoding::Avro)?;
-        let mut child = Child::service(&self.program, &deployment.file)?;
+        let mut child = Child::service(&self.program, &deployment.file, &self.set)?;
         child.wait_ready(&deployment.address)?;
         std::thread::sleep(Duration::from_secs(2));
         let empty = child.resident_bytes()?;
@@ -70,7 +70,7 @@ impl Bench {
         let loaded = child.resident_bytes()?;
         child.stop()?;
         let began = std::time::Instant::now();
-        let mut child = Child::service(&self.program, &deployment.file)?;
+        let mut child = Child::service(&self.program, &deployment.file, &self.set)?;
         child.wait_ready(&deployment.address).context("restore")?;
         let restore_seconds = began.elapsed().as_secs_f64();
         std::thread::sleep(Duration::from_secs(3));

@@ -14,7 +14,7 @@ use crate::child::Child;
 use crate::deployment::{Cluster, Deployment};
 use crate::progress::Progress;
 
-/// Where things are, and what is talked about meanwhile.
+/// Where things are, and what is the same in all measurements.
 #[derive(Debug)]
 pub struct Bench {
     /// Broker and registry.
@@ -27,6 +27,8 @@ pub struct Bench {
     pub keys: u32,
     /// Seed of the generator.
     pub seed: u64,
+    /// Settings of the service besides those that a measurement makes, `KEY=VALUE` each.
+    pub set: Vec<String>,
 }
 
 /// How long a run may take until it has caught up.

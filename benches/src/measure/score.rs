@@ -68,7 +68,7 @@ impl Bench {
     /// If it fails.
     pub fn run(&self, source: &Source, outputs: Outputs, encoding: Encoding) -> Result<Run> {
         let deployment = Deployment::new(&self.cluster, &source.topic, outputs, encoding)?;
-        let mut child = Child::service(&self.program, &deployment.file)?;
+        let mut child = Child::service(&self.program, &deployment.file, &self.set)?;
         let drained = wait_drained(&self.cluster, &deployment, &source.topic, &mut child)
             .with_context(|| format!("run the service (log: {})", deployment.file.with_extension("log").display()))?;
         let threads = child.cpu_by_thread();
