@@ -122,7 +122,11 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         self.note_fault(met, &code);
         match met {
             Reaction::AbortContent => Ok(ProduceFault::Content),
-            Reaction::Stop => Err(DriverError::Client(rdkafka::error::KafkaError::MessageProduction(code))),
+            // A producer that failed for good refuses every record, whatever the cause; the abort that follows finds out which
+            // it was, most often that the coordinator ended its transaction while this process stood still.
+            Reaction::Stop if code != RDKafkaErrorCode::Fatal => {
+                Err(DriverError::Client(rdkafka::error::KafkaError::MessageProduction(code)))
+            }
             _ => Ok(ProduceFault::Transient),
         }
     }
