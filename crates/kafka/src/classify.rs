@@ -50,17 +50,16 @@ pub fn classify(error: &KafkaError) -> Reaction {
 pub fn reaction(code: RDKafkaErrorCode, flags: Flags) -> Reaction {
     use RDKafkaErrorCode as Code;
     match code {
-        // Another producer with our id, or another generation of the group: what is held here is not ours any more.
-        Code::Fenced
-        | Code::ProducerFenced
-        | Code::InvalidProducerEpoch
-        | Code::IllegalGeneration
+        // Another producer with our id, or another process that is our member: what is held here is not ours any more.
+        Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch | Code::FencedInstanceId => Reaction::Rejoin,
+        // Another generation of the group: nothing can be committed, and the consumer will say what became of its
+        // partitions.
+        Code::IllegalGeneration
         | Code::UnknownMemberId
-        | Code::FencedInstanceId
         | Code::PollExceeded
         | Code::AssignmentLost
         | Code::StaleMemberEpoch
-        | Code::FencedMemberEpoch => Reaction::Rejoin,
+        | Code::FencedMemberEpoch => Reaction::Abort,
         // The content of a record.
         Code::MessageSizeTooLarge
         | Code::InvalidMessage
@@ -126,7 +125,8 @@ mod tests {
         let table = [
             (Code::Fenced, fatal, Reaction::Rejoin),
             (Code::InvalidProducerEpoch, fatal, Reaction::Rejoin),
-            (Code::IllegalGeneration, abort, Reaction::Rejoin),
+            (Code::IllegalGeneration, abort, Reaction::Abort),
+            (Code::UnknownMemberId, abort, Reaction::Abort),
             (Code::FencedInstanceId, abort, Reaction::Rejoin),
             (Code::MessageSizeTooLarge, none, Reaction::AbortContent),
             (Code::InvalidRecord, abort, Reaction::AbortContent),

@@ -168,8 +168,12 @@ pub(super) struct Driver<P, O> {
     txn_began: Option<Instant>,
     last_commit: CommitTimes,
     fenced: u32,
-    /// Fencings since the start; tells whose notices are being read.
-    fenced_total: u64,
+    /// Consumers replaced since the start; tells whose notices are being read.
+    replaced: u64,
+    /// Partitions that a notice being handled takes away.
+    leaving: Vec<TaskId>,
+    /// Everything was dropped and taken anew while a notice was handled.
+    retaken: bool,
     joined: bool,
     stopped: bool,
     last_second: Instant,
@@ -210,7 +214,9 @@ pub fn run<P: Processor, O: Observer<P>>(
         txn_began: None,
         last_commit: CommitTimes::default(),
         fenced: 0,
-        fenced_total: 0,
+        replaced: 0,
+        leaving: Vec::new(),
+        retaken: false,
         joined: false,
         stopped: false,
         last_second: Instant::now(),

@@ -48,6 +48,9 @@ impl Trimmer {
     /// # Errors
     /// As the brokers say.
     pub async fn trim(&self, partitions: &[i32], before: i64) -> Result<usize, KafkaError> {
+        if partitions.is_empty() {
+            return Ok(0);
+        }
         let mut asked = TopicPartitionList::new();
         let mut times = TopicPartitionList::new();
         for partition in partitions {

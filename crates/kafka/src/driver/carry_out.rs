@@ -56,7 +56,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             Effect::Stalled(task) => {
                 self.stalled.insert(task, Instant::now() + STALL_RETRY);
             }
-            Effect::Rejoin => self.rejoin()?,
+            Effect::Rejoin => self.retake()?,
             Effect::Published { records } => {
                 self.fenced = 0;
                 self.txn_began = None;
@@ -269,7 +269,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         Ok(())
     }
 
-    fn unassign(&mut self, tasks: &[TaskId]) -> Result<(), DriverError> {
+    pub(super) fn unassign(&mut self, tasks: &[TaskId]) -> Result<(), DriverError> {
         for task in tasks {
             self.stalled.remove(task);
             self.restore_queue.retain(|queued| queued != task);

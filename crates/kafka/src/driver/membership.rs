@@ -73,9 +73,9 @@ pub(super) fn read_metadata(metadata: &str) -> Option<u64> {
 
 impl<P: Processor, O: Observer<P>> Driver<P, O> {
     pub(super) fn notices(&mut self) -> Result<(), DriverError> {
-        let joined = self.fenced_total;
+        let joined = self.replaced;
         for notice in self.consumer.context().take_notices() {
-            if self.fenced_total != joined {
+            if self.replaced != joined {
                 // A commit on revoke was fenced: what is left are notices of a consumer that is gone.
                 break;
             }
@@ -86,7 +86,14 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
                     tracing::info!(worker = self.options.name, partitions = partitions.len(), "{kind}");
                     self.observer.rebalanced(kind, partitions.len());
                     let tasks = self.tasks_of(&partitions);
+                    self.leaving.clone_from(&tasks);
+                    self.retaken = false;
                     self.input(if lost { Input::Lost(&tasks) } else { Input::Revoked(&tasks) })?;
+                    self.leaving.clear();
+                    if self.retaken && self.replaced == joined {
+                        // The worker dropped everything meanwhile, these with it: the group still waits for an answer.
+                        self.unassign(&tasks)?;
+                    }
                 }
             }
             self.publish_status();
@@ -167,20 +174,53 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         }
     }
 
-    /// Replaces producer and consumer: whatever was held is somebody else's.
-    pub(super) fn rejoin(&mut self) -> Result<(), DriverError> {
+    /// Forgets everything that belonged to what the worker held.
+    fn forget_held(&mut self) -> Result<(), DriverError> {
         self.fenced += 1;
-        self.fenced_total += 1;
         if self.fenced >= FENCED_MAX {
             return Err(DriverError::FencedRepeatedly(self.fenced, self.options.transactional_id.clone()));
         }
-        tracing::warn!(worker = self.options.name, "fenced, joining again");
         self.observer.rebalanced("rejoined", 0);
         self.restores.clear();
         self.restore_queue.clear();
         self.unanchored.clear();
         self.stalled.clear();
         self.txn_began = None;
+        Ok(())
+    }
+
+    /// Drops what was held and takes the partitions that are still assigned anew, with a new producer: their offsets are
+    /// read and their state is restored.
+    ///
+    /// The consumer stays. A fresh one would join under the same static id while the group may be waiting for the old one
+    /// to give partitions back: it owns none, never gives any back, and they would stay unassigned.
+    pub(super) fn retake(&mut self) -> Result<(), DriverError> {
+        tracing::warn!(worker = self.options.name, "fenced, taking partitions anew");
+        self.forget_held()?;
+        self.retaken = true;
+        self.replace_producer()?;
+        if self.consumer.assignment_lost() && self.leaving.is_empty() {
+            // The notice that says so follows.
+            return Ok(());
+        }
+        let assigned = self.consumer.assignment()?;
+        let held: Vec<(String, i32)> =
+            assigned.elements().iter().map(|at| (at.topic().to_owned(), at.partition())).collect();
+        let stays: Vec<TaskId> = self.tasks_of(&held).into_iter().filter(|task| !self.leaving.contains(task)).collect();
+        if stays.is_empty() {
+            return Ok(());
+        }
+        self.unassign(&stays)?;
+        let names = |task: &TaskId| (self.options.inputs[usize::from(task.topic)].clone(), task.partition);
+        let again: Vec<(String, i32)> = stays.iter().map(names).collect();
+        self.assigned(&again)
+    }
+
+    /// Replaces producer and consumer: this consumer can do nothing more.
+    pub(super) fn rejoin(&mut self) -> Result<(), DriverError> {
+        tracing::warn!(worker = self.options.name, "joining again");
+        self.forget_held()?;
+        self.replaced += 1;
         let fresh = join(&self.client, &self.options)?;
         close(std::mem::replace(&mut self.consumer, fresh));
         self.replace_producer()
