@@ -106,6 +106,8 @@ pub trait Observer<P>: Send {
     fn lag(&mut self, _lag: &[Lag]) {}
     /// A restore moved on: read, total, and whether it is over.
     fn restore(&mut self, _records: u64, _total: u64, _took: Option<Duration>) {}
+    /// Once a second: partitions that wait for something outside, and partitions whose state is read back.
+    fn waiting(&mut self, _stalled: usize, _restoring: usize) {}
     /// Once a second: sizes.
     fn tick(&mut self, _processor: &mut P) {}
 }
@@ -423,6 +425,8 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             self.observer.lag(&lags);
             self.lags = lags;
         }
+        let restoring = self.worker.tasks().filter(|(_, restoring)| *restoring).count();
+        self.observer.waiting(self.stalled.len(), restoring);
         self.observer.tick(self.worker.processor_mut());
         self.publish_status();
     }

@@ -7,7 +7,9 @@ use throughline_codec::dead_letter::{DeadLetter, Origin, is_dead_letter_header};
 use throughline_codec::entry;
 use throughline_codec::frame::{EntryKind, FrameBuilder};
 use throughline_model::murmur2::partition_of;
-use throughline_model::{Fate, FateCounts, Now, Partition, Rejection, RejectionReason, SourceKind, Stage, Topic};
+use throughline_model::{
+    Fate, FateCounts, Now, Partition, Rejection, RejectionReason, SourceKind, Stage, Topic, WithheldReason,
+};
 use throughline_normalize::catalog::Catalog;
 use throughline_normalize::format::Headers;
 use throughline_normalize::{Entry, Normalizer, SchemaSource, SourceOptions, SourceRecord};
@@ -22,8 +24,12 @@ use crate::options::HealthLimits;
 pub struct SourceCounts {
     /// Records read.
     pub records: u64,
-    /// Records that gave at least one entry.
+    /// Records that gave at least one touchpoint.
     pub expanded: u64,
+    /// Records withheld as a whole, by reason.
+    pub withheld: [u64; WithheldReason::ALL.len()],
+    /// Records rejected as a whole, by reason.
+    pub rejected: [u64; RejectionReason::ALL.len()],
     /// Touchpoints sent on, withheld or rejected; `applied` counts the routed ones.
     pub touchpoints: FateCounts,
     /// Text without a score.
@@ -302,6 +308,12 @@ impl<S: SchemaSource> Processor for NormalizeStage<S> {
             let committed = self.committed.entry(source).or_default();
             committed.records += counts.records;
             committed.expanded += counts.expanded;
+            for (sum, count) in committed.withheld.iter_mut().zip(counts.withheld) {
+                *sum += count;
+            }
+            for (sum, count) in committed.rejected.iter_mut().zip(counts.rejected) {
+                *sum += count;
+            }
             committed.text_unscored += counts.text_unscored;
             add(&mut committed.touchpoints, &counts.touchpoints);
         }
@@ -329,7 +341,14 @@ impl<S> NormalizeStage<S> {
     fn count(&mut self, task: TaskId, source: SourceKind, counted: &FateCounts) {
         let counts = self.counts.entry(source).or_default();
         counts.records += 1;
-        counts.expanded += u64::from(counted.applied > 0);
+        // A record that gave nothing is counted under the first reason it has, a rejection before a withholding.
+        let first = |reasons: &[u64]| reasons.iter().position(|count| *count > 0);
+        match (counted.applied, first(&counted.rejected), first(&counted.withheld)) {
+            (0, Some(reason), _) => counts.rejected[reason] += 1,
+            (0, None, Some(reason)) => counts.withheld[reason] += 1,
+            _ => counts.expanded += 1,
+        }
+        counts.text_unscored += self.normalizer.take_counts().text_unscored;
         add(&mut counts.touchpoints, counted);
         let health = self.health.entry(task).or_default();
         health.records += 1;

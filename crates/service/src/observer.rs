@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use throughline_kafka::classify::Reaction;
 use throughline_kafka::driver::{CommitTimes, Observer};
 use throughline_kafka::metrics::{
-    AgeOrigin, Ages, CommitPhase, RebalanceKind, SourceRecordCounts, StageMetrics, TopicLabel, TransactionOutcome,
+    AgeOrigin, Ages, CommitPhase, PauseReason, RebalanceKind, SourceRecordCounts, StageMetrics, TopicLabel,
+    TransactionOutcome,
 };
 use throughline_kafka::status::Lag;
 use throughline_model::{FateCounts, Partition, RejectionReason, SourceKind, Stage, Topic, WithheldReason};
@@ -142,6 +143,11 @@ macro_rules! common {
             self.common.lag(lag);
         }
 
+        fn waiting(&mut self, stalled: usize, restoring: usize) {
+            self.common.metrics.set_paused(PauseReason::Schema, stalled);
+            self.common.metrics.set_paused(PauseReason::Restoring, restoring);
+        }
+
         fn restore(&mut self, records: u64, total: u64, took: Option<Duration>) {
             self.common.restore(records, total, took);
         }
@@ -164,8 +170,9 @@ impl<S: SchemaSource> Observer<NormalizeStage<S>> for NormalizeObserver {
         let metrics = &self.common.metrics;
         for (source, counts) in processor.take_counts() {
             metrics.consumed(TopicLabel::Source(source), counts.records);
-            let expanded = SourceRecordCounts { expanded: counts.expanded, ..SourceRecordCounts::default() };
-            metrics.all().source_records(source, &expanded);
+            let books =
+                SourceRecordCounts { expanded: counts.expanded, withheld: counts.withheld, rejected: counts.rejected };
+            metrics.all().source_records(source, &books);
             metrics.all().touchpoints(Stage::Normalize, Some(source), &counts.touchpoints);
             metrics.all().text_unscored(source, counts.text_unscored);
             metrics.all().unmapped(source, counts.touchpoints.withheld[usize::from(WithheldReason::Unmapped.code())]);
