@@ -238,7 +238,13 @@ impl TxnProducer {
     /// The first failure of a delivery since it was last asked for.
     #[must_use]
     pub fn take_failure(&self) -> Option<RDKafkaErrorCode> {
-        self.producer.poll(Duration::ZERO);
+        self.wait_failure(Duration::ZERO)
+    }
+
+    /// The same, after waiting for reports for `timeout`.
+    #[must_use]
+    pub fn wait_failure(&self, timeout: Duration) -> Option<RDKafkaErrorCode> {
+        self.producer.poll(timeout);
         self.producer.context().take_failure()
     }
 

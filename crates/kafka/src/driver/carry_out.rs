@@ -14,6 +14,8 @@ use crate::classify::{Flags, Reaction, classify, reaction};
 
 /// How long a stalled partition waits before it tries again.
 const STALL_RETRY: Duration = Duration::from_millis(500);
+/// How long the report of the record that failed first is waited for.
+const CAUSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long an outcome may stay unreadable before everything is dropped.
 const OUTCOME_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -109,15 +111,17 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         let sent = self.producer.send(&self.effects.outputs);
         self.observer.produced(&self.effects.outputs);
         self.effects.outputs.clear();
+        // A record that is refused at once most often only echoes a delivery that failed before it.
         let code = match sent {
             Ok(()) => self.producer.take_failure(),
-            Err(error) => Some(error.code),
+            Err(error) => Some(self.producer.take_failure().unwrap_or(error.code)),
         };
         code.map_or(Ok(Ok(())), |code| self.fault_of(code).map(Err))
     }
 
     /// What a failed output means. It never ends a worker: the transaction is aborted either way.
     fn fault_of(&mut self, code: RDKafkaErrorCode) -> Result<ProduceFault, DriverError> {
+        let code = self.cause_of(code);
         let met = reaction(code, Flags::default());
         self.note_fault(met, &code);
         match met {
@@ -129,6 +133,22 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             }
             _ => Ok(ProduceFault::Transient),
         }
+    }
+
+    /// The failure behind an echo: siblings of a failed record are purged, and further records refused, before the report
+    /// of the one that failed has been served.
+    fn cause_of(&self, code: RDKafkaErrorCode) -> RDKafkaErrorCode {
+        let is_echo = |code| {
+            matches!(code, RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight | RDKafkaErrorCode::State)
+        };
+        let deadline = Instant::now() + CAUSE_TIMEOUT;
+        let mut cause = code;
+        while is_echo(cause) && Instant::now() < deadline {
+            if let Some(reported) = self.producer.wait_failure(Duration::from_millis(20)) {
+                cause = reported;
+            }
+        }
+        cause
     }
 
     fn commit(&mut self, offsets: &[CommitOffset]) -> Result<CommitOutcome, DriverError> {

@@ -123,7 +123,8 @@ pub fn decode(bytes: &[u8], kept: &mut Vec<u8>) -> Result<RecentList, WireError>
             ENTRIES => {
                 let mut from = Packed::new(value.bytes(field)?, field);
                 let count = from.count(ENTRY_SIZE)?;
-                recent.entries.reserve_exact(count);
+                // One more is about to come: a list that is read is a list that is added to.
+                recent.entries.reserve_exact(count + 1);
                 let mut newer = newest;
                 for _ in 0..count {
                     newer = decode_entry(&mut from, newer, mapping, &owners, &mut recent.entries)?;
