@@ -115,6 +115,8 @@ pub trait Observer<P>: Send {
 /// How long the parts of a commit took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CommitTimes {
+    /// Taking records and applying them, waits left out.
+    pub apply: Duration,
     /// Handing outputs over and waiting for their acknowledgements.
     pub drain: Duration,
     /// Sending offsets.
@@ -168,6 +170,8 @@ pub(super) struct Driver<P, O> {
     unanchored: Vec<TaskId>,
     stalled: BTreeMap<TaskId, Instant>,
     txn_began: Option<Instant>,
+    /// Time spent on the records of the open transaction.
+    applying: Duration,
     last_commit: CommitTimes,
     fenced: u32,
     /// Consumers replaced since the start; tells whose notices are being read.
@@ -214,6 +218,7 @@ pub fn run<P: Processor, O: Observer<P>>(
         unanchored: Vec::new(),
         stalled: BTreeMap::new(),
         txn_began: None,
+        applying: Duration::ZERO,
         last_commit: CommitTimes::default(),
         fenced: 0,
         replaced: 0,
@@ -268,12 +273,14 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         // While only restores go on, waiting here would slow them down.
         let mut wait = if self.restores.is_empty() { Duration::from_millis(5) } else { Duration::ZERO };
         let at = now();
+        let mut busy = None;
         for _ in 0..self.options.poll_records_max {
             // The borrow of the consumer ends before effects are carried out: the record is handed over by reference.
             let polled = self.consumer.poll(wait);
             wait = Duration::ZERO;
             match polled {
                 Some(Ok(message)) => {
+                    busy.get_or_insert_with(Instant::now);
                     let Some(topic) = self.options.inputs.iter().position(|name| name == message.topic()) else {
                         continue;
                     };
@@ -297,6 +304,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
                 break;
             }
         }
+        self.applying += busy.map_or(Duration::ZERO, |since| since.elapsed());
         if self.effects.outputs.bytes() > 1 << 20 {
             self.send_outputs()?;
         }

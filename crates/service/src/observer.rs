@@ -45,7 +45,7 @@ impl Common {
     fn committed(&mut self, records: u64, took: CommitTimes) {
         self.metrics.transaction(TransactionOutcome::Committed);
         self.metrics.set_stalled(false);
-        self.metrics.batch(records, 0.0);
+        self.metrics.batch(records, took.apply.as_secs_f64());
         self.metrics.commit_phase(CommitPhase::Drain, took.drain.as_secs_f64());
         self.metrics.commit_phase(CommitPhase::Offsets, took.offsets.as_secs_f64());
         self.metrics.commit_phase(CommitPhase::Commit, took.commit.as_secs_f64());

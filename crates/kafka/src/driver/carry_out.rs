@@ -175,7 +175,12 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         }
         let sent = Instant::now();
         let outcome = self.end_transaction()?;
-        self.last_commit = CommitTimes { drain: drained - began, offsets: sent - drained, commit: sent.elapsed() };
+        self.last_commit = CommitTimes {
+            apply: std::mem::take(&mut self.applying),
+            drain: drained - began,
+            offsets: sent - drained,
+            commit: sent.elapsed(),
+        };
         Ok(outcome)
     }
 
