@@ -195,12 +195,16 @@ fn put_integer(out: &mut Vec<u8>, value: i64) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
+/// Below it a number times a million is known to less than half of one.
+const EXACT: f64 = 1.0e15;
+
 /// Appends the published number. A reader that parses the decimals gets the same bits as in Avro, because both are the
 /// correctly rounded quotient of the same integer and a million.
 pub(super) fn put_number(out: &mut Vec<u8>, value: f64) {
     let value = published(value);
     let scaled = value * 1e6;
-    if scaled.abs() >= 9.0e15 {
+    // Above, the product has no half left to round by: the shortest decimals that read back as these bits are written.
+    if scaled.abs() >= EXACT {
         write!(out, "{value:?}").expect("a vector takes every byte");
         return;
     }
@@ -302,6 +306,7 @@ mod tests {
             (1.234_567_8, "1.234568"),
             (-0.000_000_4, "0"),
             (99.999_999_6, "100"),
+            (5_749_606_227.985_498, "5749606227.985498"),
             (1e300, "1e300"),
             (f64::NAN, "0"),
             (f64::NEG_INFINITY, "0"),
