@@ -7,6 +7,8 @@
 //! **What it does not.** It never looks inside the service: figures come from the operating system, from committed
 //! offsets and from what a read-committed reader sees. No figure rests on librdkafka's mock cluster.
 //!
+//! [`stages`] is the exception: it runs the two processors alone, to tell what a change to them bought.
+//!
 //! **Invariants.** Both sides read the same records from the same topic of the same broker in the same run, with the same
 //! client settings, alternately.
 //!
@@ -20,3 +22,4 @@ pub mod generator;
 pub mod measure;
 pub mod progress;
 pub mod report;
+pub mod stages;

@@ -13,6 +13,7 @@ use throughline_benches::deployment::{Cluster, Encoding, Outputs};
 use throughline_benches::measure::Bench;
 use throughline_benches::measure::score::{Run, Source};
 use throughline_benches::report::{Report, median};
+use throughline_benches::stages;
 use throughline_testkit::broker::{Broker, BrokerOptions};
 use throughline_testkit::registry::Registry;
 
@@ -31,7 +32,13 @@ enum Sub {
     /// The yardstick, started by the measurement itself
     #[command(hide = true)]
     Copy(CopyOptions),
+    /// CPU time of both processors alone, in this thread, without Kafka
+    Stages(StageOptions),
 }
+
+/// The allocator of the service.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 #[derive(Debug, Args)]
 struct Options {
@@ -104,10 +111,30 @@ struct CopyOptions {
     records: u64,
 }
 
+#[derive(Debug, Args)]
+struct StageOptions {
+    /// Source records of each pass
+    #[arg(long, default_value_t = 500_000)]
+    records: usize,
+    /// Customers, all equally likely
+    #[arg(long, default_value_t = 100_000)]
+    keys: u32,
+    /// Touchpoints of a transaction of the second stage
+    #[arg(long, default_value_t = 90_000)]
+    batch: usize,
+    /// Passes
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.command {
         Some(Sub::Copy(copy)) => run_copy(copy),
+        Some(Sub::Stages(options)) => {
+            run_stages(options);
+            Ok(())
+        }
         None => measure(&arguments.options),
     };
     match done {
@@ -124,6 +151,17 @@ fn run_copy(options: &CopyOptions) -> Result<()> {
     let copied = copy::run(&cluster, &options.source, &options.target, &options.group, options.records)?;
     println!("{}", serde_json::to_string(&copied)?);
     Ok(())
+}
+
+fn run_stages(options: &StageOptions) {
+    for _ in 0..options.runs {
+        let costs = stages::measure(options.records, options.keys, options.batch, 1);
+        println!(
+            "CPU seconds per million records: normalize {:.3}, experience {:.3}; a record: {:.0} bytes of frames, {:.2} \
+             outputs of {:.0} bytes in all",
+            costs.normalize, costs.experience, costs.frame_bytes, costs.outputs, costs.output_bytes
+        );
+    }
 }
 
 fn measure(options: &Options) -> Result<()> {
