@@ -61,7 +61,7 @@ impl Distribution {
     }
 
     /// Prepares the log folder that `server.properties` in `folder` names.
-    pub(super) fn format(&self, folder: &Path) -> Result<(), BrokerError> {
+    pub(crate) fn format(&self, folder: &Path) -> Result<(), BrokerError> {
         let mut command = self.java(&["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]);
         command.args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"]);
         command.arg(folder.join("server.properties"));
@@ -69,7 +69,7 @@ impl Distribution {
     }
 
     /// The command that runs the broker whose `server.properties` lies in `folder`.
-    pub(super) fn server(&self, heap_mib: u32, folder: &Path) -> Command {
+    pub(crate) fn server(&self, heap_mib: u32, folder: &Path) -> Command {
         let heap = format!("-Xmx{heap_mib}m");
         let logging = format!("-Dlog4j2.configurationFile={}", folder.join("log4j2.properties").display());
         let mut command = self.java(&[&heap, "-XX:+UseSerialGC", &logging]);
@@ -85,7 +85,7 @@ impl Distribution {
 }
 
 /// The `target` folder of this workspace.
-pub(super) fn target_folder() -> PathBuf {
+pub(crate) fn target_folder() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
     root.expect("this crate lies in crates/ of the workspace").join("target")
 }

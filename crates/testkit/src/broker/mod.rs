@@ -6,9 +6,9 @@
 
 mod development;
 mod distribution;
-mod probe;
-mod settings;
-mod supervised;
+pub(crate) mod probe;
+pub(crate) mod settings;
+pub(crate) mod supervised;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,13 +28,13 @@ pub const BROKER_VARIABLE: &str = "THROUGHLINE_TEST_KAFKA";
 
 /// How long a broker may take from start to its first answer. It needs 3 to 5 s on an idle machine; two cores that also
 /// compile make it ten times slower.
-const START_LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// How long an orderly stop may take before the process is killed.
-const STOP_LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(30);
 
 /// A port that looked free can be taken by somebody else before the broker binds it.
-const START_ATTEMPTS: u32 = 3;
+pub(crate) const START_ATTEMPTS: u32 = 3;
 
 /// What a broker is started with. The defaults are those of the test run.
 #[derive(Debug, Clone)]
@@ -107,7 +107,7 @@ pub enum BrokerError {
 }
 
 impl BrokerError {
-    fn files(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn files(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |cause| Self::Files { step, path: path.to_owned(), cause }
     }
 }
@@ -262,12 +262,12 @@ fn prepare(options: &BrokerOptions, distribution: &Distribution, folder: &Path) 
     Ok(format!("127.0.0.1:{client_port}"))
 }
 
-fn log_file(folder: &Path) -> PathBuf {
+pub(crate) fn log_file(folder: &Path) -> PathBuf {
     folder.join("broker.log")
 }
 
 /// A new folder under `target/kafka/runs`, named after this process.
-fn new_folder() -> Result<PathBuf, BrokerError> {
+pub(crate) fn new_folder() -> Result<PathBuf, BrokerError> {
     let folder = distribution::target_folder().join("kafka").join("runs").join(unique_name("broker"));
     std::fs::create_dir_all(&folder).map_err(BrokerError::files("create", &folder))?;
     Ok(folder)
@@ -275,7 +275,7 @@ fn new_folder() -> Result<PathBuf, BrokerError> {
 
 /// A port that is free now. It lies below the range from which the operating system gives ports to outgoing connections, so
 /// that it stays free while the broker starts, and while a killed one is away.
-fn free_port() -> Result<u16, BrokerError> {
+pub(crate) fn free_port() -> Result<u16, BrokerError> {
     const FIRST: u32 = 20_000;
     const COUNT: u32 = 12_000;
     static NEXT: AtomicU32 = AtomicU32::new(0);

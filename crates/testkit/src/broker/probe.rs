@@ -22,7 +22,7 @@ pub fn answers(address: &str) -> bool {
 }
 
 /// Returns when `address` answers; fails when `ended` says that the broker is gone or `limit` has passed.
-pub(super) fn wait_for_answer(
+pub(crate) fn wait_for_answer(
     address: &str,
     limit: Duration,
     log: &Path,

@@ -49,7 +49,7 @@ const FIXED: &[(&str, &str)] = &[
 ];
 
 /// Writes both files into `folder`. `properties` come last, so that they win over ours.
-pub(super) fn write(
+pub(crate) fn write(
     folder: &Path,
     client_port: u16,
     controller_port: u16,

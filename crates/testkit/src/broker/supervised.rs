@@ -40,7 +40,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// A running command under the supervising shell.
 #[derive(Debug)]
-pub(super) struct Supervised {
+pub(crate) struct Supervised {
     shell: Child,
     signals: ChildStdin,
     pid: u32,
@@ -48,7 +48,7 @@ pub(super) struct Supervised {
 
 impl Supervised {
     /// Runs `command` with its output appended to `log`. `folder` is removed if this process ends while the command runs.
-    pub(super) fn spawn(command: &Command, log: &Path, folder: &Path) -> Result<Self, BrokerError> {
+    pub(crate) fn spawn(command: &Command, log: &Path, folder: &Path) -> Result<Self, BrokerError> {
         let mut shell = Command::new("sh")
             .args(["-c", SUPERVISOR, "broker-supervisor"])
             .args([folder, log])
@@ -69,22 +69,22 @@ impl Supervised {
         Ok(Self { shell, signals, pid })
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.pid
     }
 
     /// How the command ended, if it has.
-    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.shell.try_wait().ok().flatten()
     }
 
     /// Sends a signal by its name without `SIG`. A command that has ended already takes no signals, which is no error.
-    pub(super) fn signal(&mut self, name: &str) {
+    pub(crate) fn signal(&mut self, name: &str) {
         let _ = writeln!(self.signals, "{name}");
     }
 
     /// Asks the command to end, waits up to `limit`, then kills it.
-    pub(super) fn stop(mut self, limit: Duration) {
+    pub(crate) fn stop(mut self, limit: Duration) {
         self.signal("CONT");
         self.signal("TERM");
         let started = Instant::now();
@@ -97,7 +97,7 @@ impl Supervised {
     }
 
     /// Kills the command and returns when it is gone.
-    pub(super) fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.signal("KILL");
         let _ = self.shell.wait();
     }
