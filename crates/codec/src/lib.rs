@@ -6,5 +6,6 @@ pub mod dead_letter;
 pub mod entry;
 pub mod frame;
 pub mod headers;
+pub mod progress;
 pub mod record;
 pub mod wire;

@@ -27,7 +27,7 @@ pub use fate::{Fate, FateCounts, LateReason, Rejection, RejectionReason, Withhel
 pub use id::{AlertId, CustomerId, Hash128, IdHasher, IdentifierType, NodeId, TouchpointId};
 pub use log::{NextOffset, Partition, RecordOffset, Stage, Topic};
 pub use score::{Score, round6};
-pub use time::{EventTime, Now, ReceivedAt, TimeQuality};
+pub use time::{EventTime, Now, ReceivedAt, StreamTime, TimeQuality};
 pub use touchpoint::{Body, Header, Touchpoint};
 pub use touchpoint_type::TouchpointType;
 pub use vocabulary::*;

@@ -1,4 +1,4 @@
-//! The kinds of time: when it happened, when Kafka recorded it, and the injected now.
+//! The kinds of time: when it happened, when Kafka recorded it, how far event time has come, and the injected now.
 
 use crate::closed_set;
 
@@ -37,6 +37,10 @@ instant! {
 instant! {
     /// When the source record was recorded by Kafka (its timestamp). Deduplication uses it.
     ReceivedAt
+}
+instant! {
+    /// How far event time has certainly come, by the watermarks of the sources. Timers of absence use it.
+    StreamTime
 }
 instant! {
     /// The worker's clock, injected. Only the life of an alert among people uses it.

@@ -13,6 +13,7 @@
 
 pub mod experience_stage;
 pub mod normalize_stage;
+pub mod time;
 
 pub mod options;
 pub mod publish;
