@@ -199,6 +199,23 @@ pub fn decode(entry: &[u8]) -> Result<Touchpoint<'_>, EntryError> {
     Touchpoint::new(header.finish()?, body).map_err(EntryError::Invalid)
 }
 
+/// The customer of a touchpoint, without reading the rest of it.
+///
+/// # Errors
+/// If the bytes before it are not tagged fields.
+pub fn node(entry: &[u8]) -> Result<Option<NodeId>, EntryError> {
+    let mut reader = Reader::new(entry);
+    // Fields are written in the order of their numbers.
+    while let Some((field, value)) = reader.next()? {
+        match field {
+            0..12 => {}
+            12 => return Ok(Some(NodeId(value.array(field)?))),
+            _ => break,
+        }
+    }
+    Ok(None)
+}
+
 #[derive(Default)]
 struct HeaderFields<'a> {
     id: Option<Hash128>,

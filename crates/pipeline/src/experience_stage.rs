@@ -1,7 +1,7 @@
 //! The second processor: touchpoints in, customer state, scores and alerts out.
 //!
-//! Changes of a transaction live in an overlay of decoded customers over the committed table of encoded ones. Dropping the
-//! transaction is dropping the overlay; committing it is storing what was encoded for the changelog anyway.
+//! Entries of a transaction are held in an overlay and applied at its end, customer by customer. Dropping the transaction is
+//! dropping the overlay; committing it is storing what was encoded for the changelog anyway.
 
 mod entries;
 mod overlay;
@@ -12,13 +12,14 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use throughline_experience::Rules;
 use throughline_model::alert::{AlertSeverity, AlertState, AlertType, Transition, TransitionReason};
-use throughline_model::{AlertId, FateCounts, IdHasher, NextOffset, NodeId, Now, Topic};
+use throughline_model::{FateCounts, IdHasher, NextOffset, NodeId, Now, Topic};
 use throughline_worker::{InputRecord, Outputs, ProcessContext, Processor, Stall, StateMismatch, TaskId};
 
 use crate::header::StateHeader;
 use crate::options::{Encodings, OutputSwitches, Targets};
 use crate::publish::Deployment;
 use crate::table::{GROUPS, Table, key, parts, put_part, read_key, with_group};
+use entries::Folding;
 use overlay::Overlay;
 
 /// Customers whose pending single view is written in one transaction at most.
@@ -203,7 +204,7 @@ impl<T: Table> Processor for ExperienceStage<T> {
     fn finish(&mut self, now: Now, outputs: &mut Outputs) {
         self.take_pending(now);
         for at in 0..self.overlay.len() {
-            self.write_customer(at, now, outputs);
+            self.fold_customer(at, now, outputs);
         }
         let header = self.header();
         for (task, state) in &mut self.tasks {
@@ -227,15 +228,8 @@ impl<T: Table> Processor for ExperienceStage<T> {
                 let due = Now::from_millis(now.as_millis() + throughline_experience::view::VIEW_INTERVAL);
                 self.pending.insert((due, touched.node, touched.task));
             }
-            if let Some(changed) = &touched.alerts {
-                let open = touched.customer.open_alerts();
-                let ended: Vec<AlertId> = touched
-                    .alerts_before
-                    .iter()
-                    .filter(|id| !open.iter().any(|alert| alert.alert_id == **id))
-                    .copied()
-                    .collect();
-                self.table.alerts(touched.task.partition, touched.node, &ended, changed);
+            if let Some(alerts) = &touched.alerts {
+                self.table.alerts(touched.task.partition, touched.node, &alerts.0, &alerts.1);
             }
             if let Some(bytes) = touched.encoded {
                 self.table.put(touched.node, bytes);
@@ -281,8 +275,8 @@ impl<T: Table> ExperienceStage<T> {
         let due: Vec<_> =
             self.pending.iter().take_while(|(due, _, _)| *due <= now).take(PENDING_MAX).copied().collect();
         for (_, node, task) in &due {
-            if let Some(customer) = self.load(*node) {
-                let at = self.overlay.touch(*node, *task, customer);
+            if self.table.get(node).is_some() {
+                let at = self.overlay.touch(*node, *task);
                 self.overlay.at_mut(at).view_wanted = true;
             }
         }
@@ -291,13 +285,12 @@ impl<T: Table> ExperienceStage<T> {
     }
 
     /// One changelog record per changed group; the bytes that a commit stores are written in the same pass.
-    fn write_changelog(&mut self, at: usize, outputs: &mut Outputs) {
-        let touched = self.overlay.at(at);
-        let dirty = touched.customer.dirty_parts();
+    fn write_changelog(&mut self, folding: &Folding, outputs: &mut Outputs) {
+        let dirty = folding.customer.dirty_parts();
         if dirty.is_empty() {
             return;
         }
-        let before = touched.before.as_deref().unwrap_or_default();
+        let before = folding.before.as_deref().unwrap_or_default();
         self.scratch.clear();
         for group in GROUPS {
             let from = self.scratch.len();
@@ -308,7 +301,7 @@ impl<T: Table> ExperienceStage<T> {
             }
             for part in group.parts {
                 self.part.clear();
-                crate::state::encode_part(&touched.customer, *part, &mut self.part);
+                crate::state::encode_part(&folding.customer, *part, &mut self.part);
                 put_part(&mut self.scratch, *part, &self.part);
             }
             let value = &self.scratch[from..];
@@ -316,9 +309,9 @@ impl<T: Table> ExperienceStage<T> {
                 continue;
             }
             let writer =
-                outputs.record(Topic::ExperienceChangelog, Some(touched.task.partition)).key(&key(touched.node, group));
+                outputs.record(Topic::ExperienceChangelog, Some(folding.task.partition)).key(&key(folding.node, group));
             if value.is_empty() { writer.end() } else { writer.value(|out| out.extend_from_slice(value)).end() }
         }
-        self.overlay.at_mut(at).encoded = Some(self.scratch.as_slice().into());
+        self.overlay.at_mut(folding.at).encoded = Some(self.scratch.as_slice().into());
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use throughline_codec::dead_letter::{DeadLetter, Origin};
+use throughline_codec::entry::EntryError;
 use throughline_codec::frame::{self, EntryKind};
 use throughline_codec::headers;
 use throughline_codec::record::Encoding;
@@ -16,7 +17,6 @@ use throughline_model::{
 };
 use throughline_worker::{InputRecord, Outputs, ProcessContext, StateMismatch, TaskId};
 
-use super::overlay::Loaded;
 use super::{ExperienceCounts, ExperienceOptions, ExperienceStage};
 use crate::normalize_stage::dead_letter;
 use crate::options::TouchpointOutput;
@@ -47,17 +47,20 @@ impl<T: Table> ExperienceStage<T> {
                 return;
             }
         };
+        self.overlay.keep(record);
+        let value = record.value.unwrap_or_default();
         let mut next = 0;
         loop {
             match entries.next() {
                 Ok(Some((index, EntryKind::Touchpoint, bytes))) => {
                     next = index + 1;
-                    match throughline_codec::entry::decode(bytes) {
-                        Ok(touchpoint) => self.touchpoint(record.task, &touchpoint, context.now, outputs),
-                        Err(error) => {
-                            let why = error.to_string();
-                            self.reject(record, index, RejectionReason::Undecodable, &why, context.now, outputs);
+                    match throughline_codec::entry::node(bytes) {
+                        Ok(Some(node)) => {
+                            let at = bytes.as_ptr().addr() - value.as_ptr().addr();
+                            self.overlay.hold(node, at, bytes.len(), index);
                         }
+                        Ok(None) => self.nameless(record, index, bytes, context.now, outputs),
+                        Err(error) => self.undecodable(record, index, &error, context.now, outputs),
                     }
                 }
                 // Kinds of later stages of the product: known by name, nothing to do yet.
@@ -69,6 +72,17 @@ impl<T: Table> ExperienceStage<T> {
                 }
             }
         }
+    }
+
+    fn undecodable(
+        &mut self,
+        record: &InputRecord<'_>,
+        entry: u32,
+        error: &EntryError,
+        now: Now,
+        outputs: &mut Outputs,
+    ) {
+        self.reject(record, entry, RejectionReason::Undecodable, &error.to_string(), now, outputs);
     }
 
     fn reject(
@@ -101,41 +115,65 @@ impl<T: Table> ExperienceStage<T> {
         dead_letter(&letter, record, outputs);
     }
 
-    /// A customer from the committed table; none if there is none.
-    pub(super) fn load(&self, node: NodeId) -> Option<Loaded> {
-        let before = self.table.get(&node)?;
-        // Committed bytes were written by this program or checked when they were restored.
-        let customer = read(node, &before).expect("committed state is readable");
-        let service = customer.allows(Purpose::Service, customer.as_of(), &self.options.rules);
-        Some(Loaded { customer, before: Some(before), service })
+    /// A customer from the committed table, with the bytes it was read from; a new one if there is none.
+    fn load(&self, node: NodeId) -> (Customer, Option<Arc<[u8]>>) {
+        match self.table.get(&node) {
+            // Committed bytes were written by this program or checked when they were restored.
+            Some(bytes) => (read(node, &bytes).expect("committed state is readable"), Some(bytes)),
+            None => (Customer::new(node), None),
+        }
     }
 
-    fn touchpoint(&mut self, task: TaskId, touchpoint: &Touchpoint<'_>, now: Now, outputs: &mut Outputs) {
-        let Some(node) = touchpoint.header().node else {
-            self.nameless(touchpoint, now, outputs);
-            return;
+    /// Applies what is held for one customer and writes what comes of it.
+    pub(super) fn fold_customer(&mut self, at: usize, now: Now, outputs: &mut Outputs) {
+        let (node, task) = (self.overlay.at(at).node, self.overlay.at(at).task);
+        let (customer, before) = self.load(node);
+        let service_before =
+            before.is_none() || customer.allows(Purpose::Service, customer.as_of(), &self.options.rules);
+        let mut folding = Folding {
+            at,
+            node,
+            task,
+            alerts_before: customer.open_alerts().iter().map(|alert| alert.alert_id).collect(),
+            customer,
+            before,
+            service_before,
+            view_urgent: false,
+            alerts: None,
+            trace: None,
         };
-        let at = match self.overlay.position(&node) {
-            Some(at) => at,
-            None => {
-                let loaded = self.load(node).unwrap_or_else(|| Loaded {
-                    customer: Customer::new(node),
-                    before: None,
-                    service: true,
-                });
-                self.overlay.touch(node, task, loaded)
+        let mut next = self.overlay.first_entry(at);
+        // The arena is lent out while its entries are applied.
+        let bytes = self.overlay.lend_bytes();
+        while let Some(entry) = next {
+            next = self.overlay.entry_after(entry);
+            match throughline_codec::entry::decode(entry.of(&bytes)) {
+                Ok(touchpoint) => self.touchpoint(&mut folding, &touchpoint, now, outputs),
+                Err(error) => {
+                    let (record, extra) = self.overlay.record_of(entry);
+                    self.undecodable(&record.input(&bytes, &extra), entry.index(), &error, now, outputs);
+                }
             }
-        };
-        let touched = self.overlay.at_mut(at);
-        if touched.alerts.is_none() && touched.alerts_before.is_empty() {
-            touched.alerts_before = touched.customer.open_alerts().iter().map(|alert| alert.alert_id).collect();
         }
+        self.overlay.return_bytes(bytes);
+        self.write_customer(&mut folding, now, outputs);
+        let Folding { customer, alerts, alerts_before, .. } = folding;
+        if let Some(changed) = alerts {
+            let open = customer.open_alerts();
+            let ended =
+                alerts_before.into_iter().filter(|id| !open.iter().any(|alert| alert.alert_id == *id)).collect();
+            self.overlay.at_mut(at).alerts = Some(Box::new((ended, changed)));
+        }
+    }
+
+    fn touchpoint(&mut self, folding: &mut Folding, touchpoint: &Touchpoint<'_>, now: Now, outputs: &mut Outputs) {
         let scope = Scope { rules: &self.options.rules, ids: &self.options.ids, now, rebuild: false };
+        let customer = &mut folding.customer;
         // A touchpoint that changes consent itself is shown without what needs consent: the stricter reading.
         let influence = touchpoint.body().consents.is_empty()
-            && touched.customer.allows(Purpose::Influence, touched.customer.as_of(), &self.options.rules);
+            && customer.allows(Purpose::Influence, customer.as_of(), &self.options.rules);
         let context = match (self.options.switches.alert_context, touchpoint.body().consents.is_empty()) {
-            (true, true) => declared(&touched.customer, &self.options.rules),
+            (true, true) => declared(customer, &self.options.rules),
             _ => Vec::new(),
         };
         let mut emitting = Emitting {
@@ -144,17 +182,17 @@ impl<T: Table> ExperienceStage<T> {
             touchpoint,
             influence,
             context,
-            task,
+            task: folding.task,
             now,
             outputs,
             counts: &mut self.counts,
             shown: Vec::new(),
         };
-        let fate = touched.customer.apply(touchpoint, &scope, &mut |emission| emitting.emission(emission));
+        let fate = customer.apply(touchpoint, &scope, &mut |emission| emitting.emission(emission));
         let shown = emitting.shown;
         if !shown.is_empty() {
-            let open = touched.customer.open_alerts();
-            let changed = touched.alerts.get_or_insert_default();
+            let open = customer.open_alerts();
+            let changed = folding.alerts.get_or_insert_default();
             changed.retain(|live| !shown.iter().any(|(id, _, _)| *id == live.alert.alert_id));
             changed.extend(shown.into_iter().filter_map(|(id, due_at, record)| {
                 let alert = *open.iter().find(|alert| alert.alert_id == id)?;
@@ -162,9 +200,9 @@ impl<T: Table> ExperienceStage<T> {
             }));
         }
         if let Some(trace) = &touchpoint.header().trace {
-            touched.trace = Some(Box::new((trace.0.to_string(), trace.1.to_string())));
+            folding.trace = Some((trace.0.to_string(), trace.1.to_string()));
         }
-        touched.view_urgent |= touched.customer.dirty_parts().contains(Part::Profile)
+        folding.view_urgent |= customer.dirty_parts().contains(Part::Profile)
             && matches!(
                 touchpoint.body().kind,
                 TouchpointType::ConsentChanged | TouchpointType::ProfileChanged | TouchpointType::PreferenceDeclared
@@ -177,7 +215,12 @@ impl<T: Table> ExperienceStage<T> {
     }
 
     /// A touchpoint without any identifier: valued and published, no customer, no state, no dedup.
-    fn nameless(&mut self, touchpoint: &Touchpoint<'_>, now: Now, outputs: &mut Outputs) {
+    fn nameless(&mut self, record: &InputRecord<'_>, index: u32, bytes: &[u8], now: Now, outputs: &mut Outputs) {
+        let touchpoint = match throughline_codec::entry::decode(bytes) {
+            Ok(touchpoint) => touchpoint,
+            Err(error) => return self.undecodable(record, index, &error, now, outputs),
+        };
+        let touchpoint = &touchpoint;
         let valuation = valuation(touchpoint, &self.options.rules);
         let valued = ValuedTouchpoint {
             customer: None,
@@ -193,15 +236,14 @@ impl<T: Table> ExperienceStage<T> {
     }
 
     /// Writes what is coalesced per transaction for one customer: score, single view, changed parts.
-    pub(super) fn write_customer(&mut self, at: usize, now: Now, outputs: &mut Outputs) {
-        let rules = Arc::clone(&self.options.rules);
+    fn write_customer(&mut self, folding: &mut Folding, now: Now, outputs: &mut Outputs) {
+        let rules = &self.options.rules;
         let switches = self.options.switches;
-        let touched = self.overlay.at_mut(at);
-        let (node, partition) = (touched.node, touched.task.partition);
-        let as_of = touched.customer.as_of();
-        let allowed = touched.customer.allows(Purpose::Service, as_of, &rules);
-        if !allowed {
-            if touched.service_before {
+        let (node, partition) = (folding.node, folding.task.partition);
+        let customer = &mut folding.customer;
+        let as_of = customer.as_of();
+        if !customer.allows(Purpose::Service, as_of, rules) {
+            if folding.service_before {
                 // Withdrawn: the deletion is in the commit that reads the withdrawal.
                 for (on, topic) in [(switches.scores, Topic::Scores), (switches.customers, Topic::Customers)] {
                     if on {
@@ -209,11 +251,11 @@ impl<T: Table> ExperienceStage<T> {
                     }
                 }
             }
-        } else if !touched.customer.dirty_parts().is_empty() || touched.view_wanted {
-            let view = touched.customer.score(&rules, as_of);
-            let returned = !touched.service_before;
-            if switches.scores && (returned || touched.customer.score_due(&view)) {
-                let version = touched.customer.mark_score_published(&view);
+        } else if !customer.dirty_parts().is_empty() || self.overlay.at(folding.at).view_wanted {
+            let view = customer.score(rules, as_of);
+            let returned = !folding.service_before;
+            if switches.scores && (returned || customer.score_due(&view)) {
+                let version = customer.mark_score_published(&view);
                 let encoding = self.options.encodings.scores;
                 let deployment = &self.deployment;
                 let mut writer = outputs
@@ -221,7 +263,7 @@ impl<T: Table> ExperienceStage<T> {
                     .key(node.hex().as_bytes())
                     .value(|out| publish::score(deployment, node, &view, version, now, encoding, out))
                     .header(headers::CONTENT_TYPE, encoding.content_type().as_bytes());
-                if let Some(trace) = &touched.trace {
+                if let Some(trace) = &folding.trace {
                     writer = writer.header(headers::TRACE_PARENT, trace.0.as_bytes());
                     if !trace.1.is_empty() {
                         writer = writer.header(headers::TRACE_STATE, trace.1.as_bytes());
@@ -230,23 +272,22 @@ impl<T: Table> ExperienceStage<T> {
                 writer.end();
             }
             if switches.customers {
-                self.write_view(at, now, outputs);
+                self.write_view(folding, now, outputs);
             }
         }
-        self.write_changelog(at, outputs);
+        self.write_changelog(folding, outputs);
     }
 
-    fn write_view(&mut self, at: usize, now: Now, outputs: &mut Outputs) {
-        let rules = Arc::clone(&self.options.rules);
-        let touched = self.overlay.at_mut(at);
-        if !(touched.view_urgent || touched.customer.view_due(now)) {
-            touched.view_pending = true;
+    fn write_view(&mut self, folding: &mut Folding, now: Now, outputs: &mut Outputs) {
+        let customer = &mut folding.customer;
+        if !(folding.view_urgent || customer.view_due(now)) {
+            self.overlay.at_mut(folding.at).view_pending = true;
             return;
         }
-        let (node, partition) = (touched.node, touched.task.partition);
-        let version = touched.customer.mark_view_published(now);
-        let score_version = touched.customer.core.published.scores_version;
-        let view = touched.customer.view(&rules, touched.customer.as_of());
+        let (node, partition) = (folding.node, folding.task.partition);
+        let version = customer.mark_view_published(now);
+        let score_version = customer.core.published.scores_version;
+        let view = customer.view(&self.options.rules, customer.as_of());
         let encoding = self.options.encodings.customers;
         let deployment = &self.deployment;
         outputs
@@ -265,6 +306,27 @@ impl<T: Table> ExperienceStage<T> {
         self.table.alerts(task.partition, node, &[], &live_alerts(&self.deployment, &self.options.rules, &customer));
         Ok(())
     }
+}
+
+/// One customer while its entries are applied.
+pub(super) struct Folding {
+    /// Its position in the overlay.
+    pub(super) at: usize,
+    pub(super) node: NodeId,
+    pub(super) task: TaskId,
+    pub(super) customer: Customer,
+    /// Committed bytes it was read from.
+    pub(super) before: Option<Arc<[u8]>>,
+    /// Whether outputs were allowed before this transaction.
+    service_before: bool,
+    /// Something that the single view shows at once changed: consent, identity.
+    view_urgent: bool,
+    /// Ids of its live alerts before this transaction.
+    alerts_before: Vec<AlertId>,
+    /// Its live alerts that had a transition.
+    alerts: Option<Vec<LiveAlert>>,
+    /// Trace context of the latest touchpoint that carried one.
+    trace: Option<(String, String)>,
 }
 
 /// The live alerts of a customer, as far as state alone tells.
