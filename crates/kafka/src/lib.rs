@@ -16,6 +16,7 @@ pub mod classify;
 pub mod client;
 mod context;
 pub mod driver;
+pub mod local_log;
 pub mod metrics;
 pub mod mock;
 pub mod probe;
