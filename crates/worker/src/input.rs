@@ -1,6 +1,6 @@
 //! What a worker is told.
 
-use throughline_model::{NextOffset, ReceivedAt, RecordOffset};
+use throughline_model::{NextOffset, Now, ReceivedAt, RecordOffset};
 
 /// One input partition: the index of its topic in the worker's list of input topics, and its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,6 +115,8 @@ pub enum Input<'r> {
     Record(InputRecord<'r>),
     /// What a stalled partition waited for may be there now.
     Unstalled(TaskId),
+    /// When nothing was left to read in a partition; none if something was.
+    Exhausted(&'r [(TaskId, Option<Now>)]),
     /// An output failed before the transaction was ended.
     ProduceFailed(ProduceFault),
     /// A transaction was ended, or it was tried.

@@ -54,7 +54,12 @@ pub trait Processor {
         outputs: &mut Outputs,
     ) -> Result<(), Stall>;
 
-    /// Writes what is coalesced per transaction: scores, state parts, sealed frames.
+    /// Nothing was left to read in a partition at that time (none: something was, or it is not read for now). Told about
+    /// once a second.
+    fn exhausted(&mut self, _task: TaskId, _at: Option<Now>) {}
+
+    /// Fires what is due, a bounded number, and writes what is coalesced per transaction: scores, state parts, sealed
+    /// frames.
     fn finish(&mut self, now: Now, outputs: &mut Outputs);
 
     /// The transaction committed: fold the overlay into committed state.
@@ -68,6 +73,12 @@ pub trait Processor {
 
     /// When something falls due without further input, if anything does, and on which owned partition.
     fn next_due(&self) -> Option<(Now, TaskId)>;
+
+    /// Whether more was due than the last transaction could fire: the next one is not kept open, so that input and timers
+    /// alternate.
+    fn has_timers_left(&self) -> bool {
+        false
+    }
 }
 
 /// State that this deployment must not continue: another format, partition count, hash key or fold.

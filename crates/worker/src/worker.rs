@@ -107,6 +107,7 @@ impl<P: Processor> Worker<P> {
             Input::Revoked(tasks) => self.revoked(tasks, now, effects),
             Input::Lost(tasks) => self.lost(tasks, effects),
             Input::Unstalled(task) => self.unstalled(task, effects),
+            Input::Exhausted(partitions) => self.exhausted(partitions),
             Input::ProduceFailed(fault) => self.produce_failed(fault, effects),
             Input::Ended(outcome) => self.ended(outcome, now, effects),
             Input::Aborted => self.aborted(now, effects),
@@ -161,6 +162,18 @@ impl<P: Processor> Worker<P> {
         if let Some(task) = self.tasks.get_mut(&id).filter(|task| task.stalled) {
             task.stalled = false;
             self.resume(id, effects);
+        }
+    }
+
+    /// Tells the processor where nothing is left to read. A partition that is not read, or in which a record has to come
+    /// again, is never exhausted, whatever the client believes.
+    fn exhausted(&mut self, partitions: &[(TaskId, Option<Now>)]) {
+        for (id, at) in partitions {
+            if let Some(task) = self.tasks.get(id) {
+                let waits = task.restoring || task.stalled || task.again.is_some() || self.leaving.contains(id);
+                let waits = waits || self.backoff.is_waiting();
+                self.processor.exhausted(*id, at.filter(|_| !waits));
+            }
         }
     }
 
@@ -240,7 +253,7 @@ impl<P: Processor> Worker<P> {
                 let age = now.as_millis() - txn.began_at.as_millis();
                 // A clock that was set back must not keep a transaction open until it has caught up.
                 let due = age >= self.options.commit_interval || age < 0;
-                if due || self.draining || self.is_full() {
+                if due || self.draining || self.is_full() || self.processor.has_timers_left() {
                     self.end(now, effects);
                 }
             }

@@ -16,6 +16,7 @@ const INPUTS: &str = "
     record 9 0 x
     unstalled 0
     unstalled 9
+    exhausted 0 7
     produce-failed transient
     produce-failed content
     ended committed
@@ -48,6 +49,7 @@ fn idle() {
             record 9 0 x | idle
             unstalled 0 | idle
             unstalled 9 | idle
+            exhausted 0 7 | idle
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> panics: an end was reported that nobody asked for
@@ -73,32 +75,33 @@ fn idle_under_restore() {
         "stateful; assign 0@5#2 1@0#0",
         INPUTS,
         expect![[r#"
-        assign 2@7#1 -> assign 2@7#1, pause 2, restore 2 | idle
-        restored 0 -> resume 0 | idle
-        revoke 0 -> unassign 0 | idle
-        revoke 9 -> unassign 9 | idle
-        lost 0 -> unassign 0 | idle
-        lost 1 -> unassign 1 | idle
-        record 0 6 b -> panics: a record of a partition under restore: TaskId { topic: 0, partition: 0 }
-        record 9 0 x | idle
-        unstalled 0 | idle
-        unstalled 9 | idle
-        produce-failed transient -> panics: an output can only fail inside a transaction
-        produce-failed content -> panics: an output can only fail inside a transaction
-        ended committed -> panics: an end was reported that nobody asked for
-        ended content -> panics: an end was reported that nobody asked for
-        ended transient -> panics: an end was reported that nobody asked for
-        ended fenced -> panics: an end was reported that nobody asked for
-        ended indeterminate -> panics: an end was reported that nobody asked for
-        aborted -> panics: an abort was reported that nobody asked for
-        abort-failed -> panics: an abort was reported that nobody asked for
-        read 2 -> panics: an outcome was reported that nobody asked for
-        read 3 -> panics: an outcome was reported that nobody asked for
-        read nothing -> panics: an outcome was reported that nobody asked for
-        tick 0 | idle
-        tick 100 | idle
-        drain -> stop | stopped
-    "#]],
+            assign 2@7#1 -> assign 2@7#1, pause 2, restore 2 | idle
+            restored 0 -> resume 0 | idle
+            revoke 0 -> unassign 0 | idle
+            revoke 9 -> unassign 9 | idle
+            lost 0 -> unassign 0 | idle
+            lost 1 -> unassign 1 | idle
+            record 0 6 b -> panics: a record of a partition under restore: TaskId { topic: 0, partition: 0 }
+            record 9 0 x | idle
+            unstalled 0 | idle
+            unstalled 9 | idle
+            exhausted 0 7 | idle
+            produce-failed transient -> panics: an output can only fail inside a transaction
+            produce-failed content -> panics: an output can only fail inside a transaction
+            ended committed -> panics: an end was reported that nobody asked for
+            ended content -> panics: an end was reported that nobody asked for
+            ended transient -> panics: an end was reported that nobody asked for
+            ended fenced -> panics: an end was reported that nobody asked for
+            ended indeterminate -> panics: an end was reported that nobody asked for
+            aborted -> panics: an abort was reported that nobody asked for
+            abort-failed -> panics: an abort was reported that nobody asked for
+            read 2 -> panics: an outcome was reported that nobody asked for
+            read 3 -> panics: an outcome was reported that nobody asked for
+            read nothing -> panics: an outcome was reported that nobody asked for
+            tick 0 | idle
+            tick 100 | idle
+            drain -> stop | stopped
+        "#]],
     );
 }
 
@@ -118,6 +121,7 @@ fn idle_with_a_stall() {
             record 9 0 x | idle
             unstalled 0 -> resume 0 | idle
             unstalled 9 | idle
+            exhausted 0 7 | idle
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> panics: an end was reported that nobody asked for
@@ -143,32 +147,33 @@ fn idle_while_waiting_after_a_fault() {
         "assign 0@5#2 1@0#0; record 0 5 a; produce-failed transient; aborted",
         INPUTS,
         expect![[r#"
-        assign 2@7#1 -> assign 2@7#1, pause 2 | idle
-        restored 0 | idle
-        revoke 0 -> unassign 0 | idle
-        revoke 9 -> unassign 9 | idle
-        lost 0 -> unassign 0 | idle
-        lost 1 -> unassign 1 | idle
-        record 0 6 b -> panics: records were skipped in TaskId { topic: 0, partition: 0 }
-        record 9 0 x | idle
-        unstalled 0 | idle
-        unstalled 9 | idle
-        produce-failed transient -> panics: an output can only fail inside a transaction
-        produce-failed content -> panics: an output can only fail inside a transaction
-        ended committed -> panics: an end was reported that nobody asked for
-        ended content -> panics: an end was reported that nobody asked for
-        ended transient -> panics: an end was reported that nobody asked for
-        ended fenced -> panics: an end was reported that nobody asked for
-        ended indeterminate -> panics: an end was reported that nobody asked for
-        aborted -> panics: an abort was reported that nobody asked for
-        abort-failed -> panics: an abort was reported that nobody asked for
-        read 2 -> panics: an outcome was reported that nobody asked for
-        read 3 -> panics: an outcome was reported that nobody asked for
-        read nothing -> panics: an outcome was reported that nobody asked for
-        tick 0 | idle
-        tick 100 -> resume 0, resume 1 | idle
-        drain -> stop | stopped
-    "#]],
+            assign 2@7#1 -> assign 2@7#1, pause 2 | idle
+            restored 0 | idle
+            revoke 0 -> unassign 0 | idle
+            revoke 9 -> unassign 9 | idle
+            lost 0 -> unassign 0 | idle
+            lost 1 -> unassign 1 | idle
+            record 0 6 b -> panics: records were skipped in TaskId { topic: 0, partition: 0 }
+            record 9 0 x | idle
+            unstalled 0 | idle
+            unstalled 9 | idle
+            exhausted 0 7 | idle
+            produce-failed transient -> panics: an output can only fail inside a transaction
+            produce-failed content -> panics: an output can only fail inside a transaction
+            ended committed -> panics: an end was reported that nobody asked for
+            ended content -> panics: an end was reported that nobody asked for
+            ended transient -> panics: an end was reported that nobody asked for
+            ended fenced -> panics: an end was reported that nobody asked for
+            ended indeterminate -> panics: an end was reported that nobody asked for
+            aborted -> panics: an abort was reported that nobody asked for
+            abort-failed -> panics: an abort was reported that nobody asked for
+            read 2 -> panics: an outcome was reported that nobody asked for
+            read 3 -> panics: an outcome was reported that nobody asked for
+            read nothing -> panics: an outcome was reported that nobody asked for
+            tick 0 | idle
+            tick 100 -> resume 0, resume 1 | idle
+            drain -> stop | stopped
+        "#]],
     );
 }
 
@@ -188,6 +193,7 @@ fn open() {
             record 9 0 x | open
             unstalled 0 | open
             unstalled 9 | open
+            exhausted 0 7 | open
             produce-failed transient -> abort | aborting
             produce-failed content -> abort | aborting
             ended committed -> panics: an end was reported that nobody asked for
@@ -223,6 +229,7 @@ fn committing() {
             record 9 0 x -> panics: records are only read while no transaction is being ended
             unstalled 0 | committing
             unstalled 9 | committing
+            exhausted 0 7 | committing
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> published 1 | idle
@@ -258,6 +265,7 @@ fn aborting() {
             record 9 0 x -> panics: records are only read while no transaction is being ended
             unstalled 0 | aborting
             unstalled 9 | aborting
+            exhausted 0 7 | aborting
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> panics: an end was reported that nobody asked for
@@ -293,6 +301,7 @@ fn unknown_after_a_commit() {
             record 9 0 x -> panics: records are only read while no transaction is being ended
             unstalled 0 | unknown
             unstalled 9 | unknown
+            exhausted 0 7 | unknown
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> panics: an end was reported that nobody asked for
@@ -328,6 +337,7 @@ fn unknown_after_an_abort() {
             record 9 0 x -> panics: records are only read while no transaction is being ended
             unstalled 0 | unknown
             unstalled 9 | unknown
+            exhausted 0 7 | unknown
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> panics: an end was reported that nobody asked for
@@ -363,6 +373,7 @@ fn stopped() {
             record 9 0 x -> panics: records are only read while no transaction is being ended
             unstalled 0 | stopped
             unstalled 9 | stopped
+            exhausted 0 7 | stopped
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> panics: an end was reported that nobody asked for

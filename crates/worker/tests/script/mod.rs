@@ -12,6 +12,8 @@
 //! ended committed               or content, transient, fenced, indeterminate
 //! aborted                       or abort-failed
 //! read 3                        or read nothing
+//! exhausted 0 500               nothing was left to read in partition 0 at 500 ms, or something was: nothing
+//! portion 3                     the timer is due so often, once a transaction
 //! tick 100                      100 ms later (or earlier, if negative)
 //! drain
 //! ```
@@ -66,6 +68,9 @@ fn steps(script: &str) -> impl Iterator<Item = &str> {
 struct Letters {
     stateful: bool,
     due: Option<(Now, TaskId)>,
+    /// How many more transactions the timer fills.
+    portions: i64,
+    exhausted: BTreeMap<TaskId, Option<Now>>,
     committed: BTreeMap<TaskId, Vec<String>>,
     overlay: Vec<(TaskId, String)>,
 }
@@ -114,7 +119,10 @@ impl Processor for Letters {
         for (task, value) in self.overlay.drain(..) {
             self.committed.get_mut(&task).unwrap().push(value);
         }
-        self.due = self.due.filter(|(due, _)| *due > now);
+        if self.due.is_some_and(|(due, _)| due <= now) {
+            self.portions -= 1;
+            self.due = self.due.filter(|_| self.portions > 0);
+        }
     }
 
     fn abort(&mut self) {
@@ -127,6 +135,14 @@ impl Processor for Letters {
 
     fn next_due(&self) -> Option<(Now, TaskId)> {
         self.due
+    }
+
+    fn has_timers_left(&self) -> bool {
+        self.portions > 0
+    }
+
+    fn exhausted(&mut self, task: TaskId, at: Option<Now>) {
+        self.exhausted.insert(task, at);
     }
 }
 
@@ -160,6 +176,11 @@ impl Stage {
             ["stateful"] => self.worker.processor_mut().stateful = true,
             ["due", partition, at] => {
                 self.worker.processor_mut().due = Some((Now::from_millis(1_000 + number(at)), task(partition)));
+            }
+            ["portion", portions] => self.worker.processor_mut().portions = number(portions),
+            ["exhausted", partition, at] => {
+                let at = at.parse().ok().map(|at: i64| Now::from_millis(1_000 + at));
+                return self.give(Input::Exhausted(&[(task(partition), at)]));
             }
             ["limit", records, bytes] => {
                 let options = WorkerOptions {
@@ -213,7 +234,8 @@ impl Stage {
         let committed: Vec<String> =
             committed.iter().map(|(task, values)| format!("{}:[{}]", task.partition, values.join(" "))).collect();
         let full = if self.worker.is_full() { ", full" } else { "" };
-        format!("= {}{full}, committed {}", phase_word(self.worker.phase()), committed.join(" "))
+        let exhausted: Vec<String> = self.worker.processor().exhausted.iter().map(exhausted_text).collect();
+        format!("= {}{full}, committed {}{}", phase_word(self.worker.phase()), committed.join(" "), exhausted.concat())
     }
 }
 
@@ -257,6 +279,12 @@ fn assignment(word: &str) -> Assignment {
 
 fn commit_text(offset: &CommitOffset) -> String {
     format!("{}@{}#{}", offset.task.partition, offset.next.0, offset.txn_seq)
+}
+
+#[allow(dead_code, reason = "each test file uses its own half of this module")]
+fn exhausted_text((task, at): (&TaskId, &Option<Now>)) -> String {
+    let at = at.map_or_else(|| "nothing".to_owned(), |at| (at.as_millis() - 1_000).to_string());
+    format!(", exhausted {} {at}", task.partition)
 }
 
 fn effect_text(effect: &Effect, outputs: &mut Outputs) -> String {
