@@ -430,6 +430,8 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         let mut lags = self.consumer.context().take_lag();
         if !lags.is_empty() {
             self.age(&mut lags);
+            let exhausted = self.exhausted(&lags);
+            self.worker.handle(Input::Exhausted(&exhausted), now(), &mut self.effects);
             self.observer.lag(&lags);
             self.lags = lags;
         }
@@ -451,6 +453,16 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
                 task.and_then(|topic| self.received.get(&TaskId { topic: topic as u16, partition: lag.partition }));
             lag.seconds = received.map_or(0.0, |at| (now - at).max(0) as f64 / 1_000.0);
         }
+    }
+
+    /// Where nothing was left to read when the statistics were made.
+    fn exhausted(&self, lags: &[Lag]) -> Vec<(TaskId, Option<Now>)> {
+        let known = |lag: &Lag| {
+            let topic = self.options.inputs.iter().position(|name| *name == lag.topic)?;
+            let task = TaskId { topic: topic as u16, partition: lag.partition };
+            Some((task, lag.exhausted_at.map(Now::from_millis)))
+        };
+        lags.iter().filter_map(known).collect()
     }
 
     pub(super) fn publish_status(&self) {

@@ -18,6 +18,9 @@ pub struct Lag {
     /// Whether the position has reached the last stable offset with an empty fetch queue. Offsets alone never show it
     /// behind transaction markers.
     pub caught_up: bool,
+    /// When nothing was left to read, milliseconds since 1970: the time of the statistics, if it had caught up then and
+    /// its broker had answered a moment before. Whoever is cut off from a broker does not know of what it lacks.
+    pub exhausted_at: Option<i64>,
 }
 
 /// One partition of a worker.
@@ -57,8 +60,24 @@ pub struct WorkerStatus {
 // A narrow reader of librdkafka's statistics: everything else is skipped.
 #[derive(Deserialize)]
 struct Statistics {
+    /// Seconds since 1970.
+    #[serde(default)]
+    time: i64,
+    #[serde(default)]
+    brokers: HashMap<String, BrokerStatistics>,
     #[serde(default)]
     topics: HashMap<String, TopicStatistics>,
+}
+
+#[derive(Deserialize)]
+struct BrokerStatistics {
+    #[serde(default)]
+    nodeid: i32,
+    #[serde(default)]
+    state: String,
+    /// Microseconds since something was received, -1 if nothing was.
+    #[serde(default)]
+    rxidle: i64,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +90,9 @@ struct TopicStatistics {
 struct PartitionStatistics {
     #[serde(default)]
     partition: i32,
+    /// The broker that is fetched from.
+    #[serde(default)]
+    broker: i32,
     #[serde(default)]
     fetchq_cnt: i64,
     #[serde(default)]
@@ -81,8 +103,16 @@ struct PartitionStatistics {
     ls_offset: i64,
 }
 
+/// A broker that was fetched from without an answer for longer than this may have more than is known. An empty fetch is
+/// answered after 50 ms.
+const ANSWERED_WITHIN_MICROS: i64 = 1_000_000;
+
 pub(crate) fn read_lag(statistics: &[u8]) -> Option<Vec<Lag>> {
     let statistics: Statistics = serde_json::from_slice(statistics).ok()?;
+    let answers = |broker: i32| {
+        let at = statistics.brokers.values().find(|at| at.nodeid == broker);
+        at.is_some_and(|at| at.state == "UP" && (0..ANSWERED_WITHIN_MICROS).contains(&at.rxidle))
+    };
     let mut lags = Vec::new();
     for (topic, at) in &statistics.topics {
         for partition in at.partitions.values() {
@@ -90,12 +120,14 @@ pub(crate) fn read_lag(statistics: &[u8]) -> Option<Vec<Lag>> {
                 continue;
             }
             let behind = (partition.ls_offset - partition.next_offset.max(0)).max(0);
+            let caught_up = behind == 0 && partition.fetchq_cnt == 0;
             lags.push(Lag {
                 topic: topic.clone(),
                 partition: partition.partition,
                 records: behind + partition.fetchq_cnt,
                 seconds: 0.0,
-                caught_up: behind == 0 && partition.fetchq_cnt == 0,
+                caught_up,
+                exhausted_at: (caught_up && answers(partition.broker)).then_some(statistics.time * 1_000),
             });
         }
     }
@@ -108,14 +140,20 @@ mod tests {
 
     #[test]
     fn lag_counts_up_to_the_last_stable_offset() {
-        let text = br#"{"name":"x","topics":{"t":{"age":1,"partitions":{
-            "0":{"partition":0,"fetch_state":"active","fetchq_cnt":3,"next_offset":10,"ls_offset":15,"hi_offset":90},
-            "1":{"partition":1,"fetch_state":"active","fetchq_cnt":0,"next_offset":15,"ls_offset":15},
+        let text = br#"{"name":"x","time":70,"brokers":{
+            "a:1/1":{"nodeid":1,"state":"UP","rxidle":40000},"b:1/2":{"nodeid":2,"state":"UP","rxidle":3000000},
+            "c:1/3":{"nodeid":3,"state":"DOWN","rxidle":40000}},"topics":{"t":{"age":1,"partitions":{
+            "0":{"partition":0,"broker":1,"fetch_state":"active","fetchq_cnt":3,"next_offset":10,"ls_offset":15,"hi_offset":90},
+            "1":{"partition":1,"broker":1,"fetch_state":"active","fetchq_cnt":0,"next_offset":15,"ls_offset":15},
+            "3":{"partition":3,"broker":2,"fetch_state":"active","fetchq_cnt":0,"next_offset":15,"ls_offset":15},
+            "4":{"partition":4,"broker":3,"fetch_state":"active","fetchq_cnt":0,"next_offset":15,"ls_offset":15},
             "2":{"partition":2,"fetch_state":"none","next_offset":-1001,"ls_offset":-1001},
             "-1":{"partition":-1}}}}}"#;
         let mut lags = read_lag(text).expect("statistics");
         lags.sort_by_key(|lag| lag.partition);
         let facts: Vec<_> = lags.iter().map(|lag| (lag.partition, lag.records, lag.caught_up)).collect();
-        assert_eq!(facts, [(0, 8, false), (1, 0, true)]);
+        assert_eq!(facts, [(0, 8, false), (1, 0, true), (3, 0, true), (4, 0, true)]);
+        let exhausted: Vec<_> = lags.iter().map(|lag| lag.exhausted_at).collect();
+        assert_eq!(exhausted, [None, Some(70_000), None, None], "a broker that does not answer proves nothing");
     }
 }
