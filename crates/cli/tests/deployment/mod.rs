@@ -41,6 +41,24 @@ pub struct Source {
     pub lines: &'static str,
 }
 
+/// Brokers as a deployment knows them.
+#[derive(Debug, Clone)]
+pub struct Kafka {
+    /// `host:port` list for the test itself.
+    pub direct: String,
+    /// The same for the processes: that of a proxy, where one stands between.
+    pub brokers: String,
+    /// Copies of each partition.
+    pub replication: u32,
+}
+
+impl Kafka {
+    /// The broker that all tests share.
+    fn shared() -> Self {
+        Self { direct: Broker::shared().to_owned(), brokers: Broker::shared().to_owned(), replication: 1 }
+    }
+}
+
 /// An application with topics of its own. Two of them may read the same sources.
 #[derive(Debug)]
 pub struct Deployment {
@@ -48,6 +66,11 @@ pub struct Deployment {
     pub application: String,
     /// Start of the names of its topics.
     pub prefix: String,
+    /// Brokers that its processes are told.
+    brokers: String,
+    replication: u32,
+    /// Brokers that the test itself reads from.
+    direct: String,
     sources: Vec<Source>,
     extra: String,
     folder: PathBuf,
@@ -56,11 +79,18 @@ pub struct Deployment {
 impl Deployment {
     /// A deployment with its topics created. `extra` is added to the configuration.
     pub fn new(name: &str, sources: &[Source], extra: &str) -> Self {
+        Self::on(Kafka::shared(), name, sources, extra)
+    }
+
+    /// The same on brokers of the test's own.
+    pub fn on(kafka: Kafka, name: &str, sources: &[Source], extra: &str) -> Self {
         let application = unique_name(name);
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&application);
         std::fs::create_dir_all(&folder).expect("the target folder can be written");
         let prefix = format!("{application}.");
-        let deployment = Self { application, prefix, sources: sources.to_vec(), extra: extra.to_owned(), folder };
+        let Kafka { direct, brokers, replication } = kafka;
+        let (sources, extra) = (sources.to_vec(), extra.to_owned());
+        let deployment = Self { application, prefix, brokers, replication, direct, sources, extra, folder };
         deployment.call(&["topics", "apply", "--sources"]);
         deployment
     }
@@ -68,6 +98,11 @@ impl Deployment {
     /// A source of kind and name `web` with a topic of its own.
     pub fn web_source() -> Source {
         Source { name: "web", topic: unique_name("web"), lines: "" }
+    }
+
+    /// Folder with its configurations and the logs of its processes.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Name of one of its topics.
@@ -91,7 +126,8 @@ impl Deployment {
     /// Waits until that many touchpoints are committed.
     pub fn wait_for_touchpoints(&self, touchpoints: u64) {
         let mut count = 0;
-        Tail::new(&self.topic("experience.touchpoints")).until("all touchpoints", |_| {
+        let topic = self.topic("experience.touchpoints");
+        Tail::at(&self.direct, &topic, "read_committed").until("all touchpoints", |_| {
             count += 1;
             count == touchpoints
         });
@@ -120,7 +156,8 @@ impl Deployment {
     }
 
     fn config(&self, ordinal: u32) -> String {
-        let (application, prefix, brokers) = (&self.application, &self.prefix, Broker::shared());
+        let (application, prefix, replication) = (&self.application, &self.prefix, self.replication);
+        let brokers = self.brokers.replace(',', "\", \"");
         let session = SESSION_TIMEOUT.as_secs();
         let mut text = format!(
             r#"application = "{application}"
@@ -132,6 +169,7 @@ ordinal = {ordinal}
 brokers = ["{brokers}"]
 [topics]
 partitions = {PARTITIONS}
+replication = {replication}
 [workers]
 normalize = 1
 experience = 1

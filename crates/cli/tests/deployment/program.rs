@@ -100,6 +100,11 @@ impl Program {
         }
     }
 
+    /// Whether it has not ended, by itself or otherwise.
+    pub fn is_running(&self) -> bool {
+        !self.log.seen().ended
+    }
+
     /// Waits for a condition while the process runs.
     pub fn wait_until(&self, what: &str, mut condition: impl FnMut() -> bool) {
         let deadline = Instant::now() + LIMIT;

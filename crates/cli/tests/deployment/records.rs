@@ -61,17 +61,25 @@ impl Found {
 
 /// Settings of every client of these tests.
 pub fn client() -> ClientConfig {
+    client_at(Broker::shared())
+}
+
+/// The same for other brokers than the shared one.
+pub fn client_at(brokers: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
-    config
-        .set("bootstrap.servers", Broker::shared())
-        .set("message.max.bytes", "17825792")
-        .set("partitioner", "murmur2_random");
+    config.set("bootstrap.servers", brokers).set("message.max.bytes", "17825792").set("partitioner", "murmur2_random");
     config
 }
 
 /// Writes records and waits until all are acknowledged.
 pub fn produce(topic: &str, records: impl IntoIterator<Item = Record>) {
-    let producer: BaseProducer = client().set("linger.ms", "5").create().expect("a producer");
+    produce_at(Broker::shared(), topic, records);
+}
+
+/// The same to other brokers than the shared one.
+pub fn produce_at(brokers: &str, topic: &str, records: impl IntoIterator<Item = Record>) {
+    let mut config = client_at(brokers);
+    let producer: BaseProducer = config.set("linger.ms", "5").set("acks", "all").create().expect("a producer");
     for record in records {
         send(&producer, topic, &record);
     }
@@ -111,7 +119,12 @@ impl Tail {
 
     /// The same with an isolation level.
     pub fn with_isolation(topic: &str, isolation: &str) -> Self {
-        let consumer: BaseConsumer = client()
+        Self::at(Broker::shared(), topic, isolation)
+    }
+
+    /// The same on other brokers than the shared one.
+    pub fn at(brokers: &str, topic: &str, isolation: &str) -> Self {
+        let consumer: BaseConsumer = client_at(brokers)
             .set("group.id", "nobody")
             .set("enable.auto.commit", "false")
             .set("enable.partition.eof", "true")

@@ -1,0 +1,129 @@
+//! A deployment behind a proxy: its load, its end, and what the verifier says about it.
+
+#![allow(dead_code, reason = "every test program uses a part of this module")]
+
+pub mod load;
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use throughline_testkit::cluster::Cluster;
+use throughline_testkit::proxy::Proxy;
+use throughline_testkit::verifier::{Capture, Captured, Verdict, verify};
+
+use crate::deployment::program::Program;
+use crate::deployment::records::{self, Tail, produce_at};
+use crate::deployment::{Deployment, Kafka, PARTITIONS, Source};
+use load::Load;
+
+/// How long nothing may come out before the wait for the rest is given up.
+const QUIET: Duration = Duration::from_secs(120);
+
+/// A deployment whose processes reach their brokers through a proxy only.
+pub struct Disturbed {
+    /// Between processes and brokers.
+    pub proxy: Proxy,
+    /// What is disturbed.
+    pub deployment: Deployment,
+    /// Where its records come from.
+    pub load: Load,
+    web: Source,
+    direct: String,
+}
+
+impl Disturbed {
+    /// A deployment behind a proxy before one of the proxied listeners.
+    pub fn new(cluster: &Cluster, listener: usize, name: &str, seed: u64) -> Self {
+        let proxy = Proxy::start(&cluster.endpoints(listener)).expect("a proxy starts");
+        let web = Deployment::web_source();
+        let replication = cluster.brokers() as u32;
+        let kafka = Kafka { direct: cluster.bootstrap(), brokers: proxy.bootstrap(), replication };
+        let deployment = Deployment::on(kafka, name, std::slice::from_ref(&web), "");
+        Self { proxy, deployment, load: Load::new(seed), web, direct: cluster.bootstrap() }
+    }
+
+    /// The source topic.
+    pub fn source(&self) -> &str {
+        &self.web.topic
+    }
+
+    /// Sends the records with these numbers and waits until brokers have them.
+    pub fn feed(&self, numbers: Range<u64>) {
+        let load = self.load;
+        produce_at(&self.direct, &self.web.topic, numbers.flat_map(|number| load.records(number)));
+    }
+
+    /// Marks the end of every source partition and waits until everything before it has come out, or nothing comes any more.
+    pub fn settle(&self) {
+        let load = self.load;
+        produce_at(&self.direct, &self.web.topic, (0..PARTITIONS).map(|partition| load.last(partition)));
+        let mut sent = std::collections::BTreeSet::new();
+        for found in self.read("", self.source(), "read_committed") {
+            let text = String::from_utf8(found.value.unwrap_or_default()).unwrap_or_default();
+            let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+            sent.extend(value["source_id"].as_str().map(str::to_owned));
+        }
+        let topic = self.deployment.topic("experience.touchpoints");
+        let mut tail = Tail::at(&self.direct, &topic, "read_committed");
+        let mut grown = Instant::now();
+        while !sent.is_empty() && grown.elapsed() < QUIET {
+            if let Some(found) = tail.next(Duration::from_millis(100)) {
+                grown = Instant::now();
+                if let Some(source_id) = found.json()["source_id"].as_str() {
+                    sent.remove(source_id);
+                }
+            }
+        }
+    }
+
+    /// Ends the processes in an orderly way and captures everything that is committed.
+    pub fn finish(&self, programs: Vec<Program>) -> Capture {
+        self.settle();
+        programs.into_iter().for_each(Program::drain);
+        self.capture()
+    }
+
+    /// The same, judged: nothing may be wrong.
+    pub fn check(&self, programs: Vec<Program>) {
+        let verdict = self.judge(programs);
+        assert!(verdict.is_clean(), "{verdict}");
+    }
+
+    fn judge(&self, programs: Vec<Program>) -> Verdict {
+        let verdict = verify(&self.finish(programs));
+        assert!(verdict.counts.touchpoints > 0 && verdict.counts.alerts > 0, "there is something to judge: {verdict}");
+        verdict
+    }
+
+    /// Everything that a read-committed reader finds.
+    pub fn capture(&self) -> Capture {
+        let read = |name: &str| self.read(&self.deployment.prefix, name, "read_committed");
+        Capture {
+            sources: self.read("", self.source(), "read_committed"),
+            inbox: read("throughline.experience.inbox"),
+            touchpoints: read("experience.touchpoints"),
+            scores: read("experience.scores"),
+            customers: read("experience.customers"),
+            alerts: read("experience.alerts"),
+            alert_states: read("experience.alerts.state"),
+            dead_letters: read("experience.dead-letters"),
+        }
+    }
+
+    fn read(&self, prefix: &str, name: &str, isolation: &str) -> Vec<Captured> {
+        let found = Tail::at(&self.direct, &format!("{prefix}{name}"), isolation).read_to_end();
+        found.into_iter().map(captured).collect()
+    }
+}
+
+fn captured(found: records::Found) -> Captured {
+    let record = found.record;
+    let headers = record.headers.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    Captured {
+        partition: found.partition,
+        offset: found.offset,
+        key: record.key.unwrap_or_default(),
+        value: record.value,
+        headers: headers.collect(),
+    }
+}

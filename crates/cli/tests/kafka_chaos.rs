@@ -1,0 +1,148 @@
+//! Faults between the processes and a real Kafka, one a test, named by the failure scenario of the engine that it is about: what
+//! came out is judged by a verifier that knows nothing of the program. `cargo xtask chaos` does the same for long, with kills,
+//! on three brokers.
+
+mod deployment;
+mod disturbed;
+
+use std::sync::{LazyLock, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
+
+use deployment::program::Program;
+use deployment::{LIMIT, PARTITIONS};
+use disturbed::Disturbed;
+use throughline_testkit::cluster::{Cluster, ClusterOptions};
+use throughline_testkit::proxy::{Action, Api, Fault, Side};
+
+/// A broker for the tests of this file, with a listener for the proxy of each; one of them takes it down.
+static BROKER: LazyLock<RwLock<Cluster>> = LazyLock::new(|| {
+    let options = ClusterOptions { brokers: 1, proxied: 8, ..ClusterOptions::default() };
+    RwLock::new(Cluster::start(&options).expect("a broker starts"))
+});
+
+/// `[transaction] timeout` of the deployments: an answer that is later comes to nobody.
+const LATE: Duration = Duration::from_secs(6);
+
+const RECORDS: u64 = 3_000;
+
+fn broker() -> RwLockReadGuard<'static, Cluster> {
+    BROKER.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One process under load while each of these faults happens once, one after the other.
+fn check(listener: usize, name: &str, faults: &[Fault]) {
+    let broker = broker();
+    let disturbed = Disturbed::new(&broker, listener, name, 7);
+    let program = disturbed.deployment.start_ready(0);
+    let parts = faults.len() as u64 + 1;
+    let part = |at: u64| RECORDS * at / parts..RECORDS * (at + 1) / parts;
+    for (at, fault) in faults.iter().enumerate() {
+        let injected = disturbed.proxy.inject(fault.clone());
+        disturbed.feed(part(at as u64));
+        assert!(injected.wait_met(LIMIT), "{fault:?} did not happen");
+    }
+    disturbed.feed(part(parts - 1));
+    disturbed.check(vec![program]);
+}
+
+#[test]
+fn scenario_04_answer_to_the_end_of_a_transaction_is_lost() {
+    let lost = |stage| Fault::once(Api::EndTxn, Side::Answer, Action::Cut).of(stage);
+    check(0, "answer-lost", &[lost("normalize"), lost("experience"), lost("experience").times(3)]);
+}
+
+#[test]
+fn scenario_04_end_of_a_transaction_never_arrives() {
+    let lost = |stage| Fault::once(Api::EndTxn, Side::Request, Action::Cut).of(stage);
+    check(1, "end-lost", &[lost("normalize"), lost("experience"), lost("experience").times(3)]);
+}
+
+#[test]
+fn scenario_04_answer_is_delayed_beyond_the_next_transaction() {
+    let late = |stage| Fault::once(Api::EndTxn, Side::Answer, Action::Delay(LATE)).of(stage);
+    check(2, "answer-late", &[late("normalize"), late("experience")]);
+}
+
+#[test]
+fn scenario_05_end_of_a_transaction_arrives_after_its_timeout() {
+    let late = |stage| Fault::once(Api::EndTxn, Side::Request, Action::Delay(LATE)).of(stage);
+    check(3, "end-late", &[late("normalize"), late("experience")]);
+}
+
+#[test]
+fn scenario_12_steps_before_the_commit_are_cut() {
+    let steps =
+        [Api::InitProducerId, Api::AddPartitionsToTxn, Api::AddOffsetsToTxn, Api::TxnOffsetCommit, Api::Produce];
+    let sides = [Side::Request, Side::Answer];
+    let faults =
+        steps[1..].iter().flat_map(|api| sides.map(|side| Fault::once(*api, side, Action::Cut).of("experience")));
+    check(4, "steps-cut", &faults.collect::<Vec<_>>());
+}
+
+fn served(programs: &[&Program]) -> usize {
+    programs.iter().map(|program| program.served("experience")).sum()
+}
+
+#[test]
+fn scenario_02_heartbeat_is_held_past_the_session_timeout() {
+    let broker = broker();
+    let disturbed = Disturbed::new(&broker, 5, "heartbeat", 7);
+    let (first, second) = (disturbed.deployment.start_ready(0), disturbed.deployment.start_ready(1));
+    first.wait_until("shared by both", || {
+        let both = [&first, &second].iter().all(|program| program.served("experience") > 0);
+        both && served(&[&first, &second]) == PARTITIONS as usize
+    });
+    disturbed.feed(0..1_000);
+    let held = disturbed.proxy.inject(Fault::once(Api::Heartbeat, Side::Request, Action::Hold).of("experience"));
+    assert!(held.wait_met(LIMIT), "there is a heartbeat");
+    disturbed.feed(1_000..2_000);
+    first.wait_until("served by one of both", || {
+        [&first, &second].iter().any(|program| program.served("experience") == PARTITIONS as usize)
+    });
+    drop(held);
+    disturbed.feed(2_000..RECORDS);
+    first.wait_until("shared again", || {
+        let both = [&first, &second].iter().all(|program| program.served("experience") > 0);
+        both && served(&[&first, &second]) == PARTITIONS as usize
+    });
+    disturbed.check(vec![first, second]);
+}
+
+#[test]
+fn scenario_06_committed_offsets_come_late_or_not_at_first() {
+    let broker = broker();
+    let disturbed = Disturbed::new(&broker, 6, "offsets-late", 7);
+    disturbed.feed(0..1_000);
+    let program = disturbed.deployment.start_ready(0);
+    disturbed.deployment.wait_for_touchpoints(1_000);
+    program.kill();
+    let late = Action::Delay(Duration::from_secs(3));
+    let delayed = disturbed.proxy.inject(Fault::once(Api::OffsetFetch, Side::Answer, late).of("experience"));
+    let program = disturbed.deployment.start(0);
+    assert!(delayed.wait_met(LIMIT), "offsets are asked for");
+    disturbed.feed(1_000..2_000);
+    program.wait_ready();
+    program.kill();
+    let cut =
+        disturbed.proxy.inject(Fault::once(Api::OffsetFetch, Side::Answer, Action::Cut).of("experience").times(3));
+    let program = disturbed.deployment.start(0);
+    assert!(cut.wait_met(LIMIT), "offsets are asked for");
+    disturbed.feed(2_000..RECORDS);
+    program.wait_ready();
+    disturbed.check(vec![program]);
+}
+
+#[test]
+fn scenario_12_all_brokers_are_down_for_some_seconds() {
+    let mut broker = BROKER.write().unwrap_or_else(PoisonError::into_inner);
+    let disturbed = Disturbed::new(&broker, 7, "down", 7);
+    let program = disturbed.deployment.start_ready(0);
+    disturbed.feed(0..1_500);
+    // Some of it is on its way.
+    disturbed.deployment.wait_for_touchpoints(100);
+    broker.kill(0);
+    program.runs_for(Duration::from_secs(5));
+    broker.start_again(0).expect("the broker starts again");
+    disturbed.feed(1_500..RECORDS);
+    disturbed.check(vec![program]);
+}
