@@ -27,17 +27,23 @@ impl Child {
     /// # Errors
     /// If the program cannot be started.
     pub fn service(program: &Path, config: &Path, set: &[String]) -> Result<Self> {
-        let log = std::fs::File::create(config.with_extension("log")).context("create the log of the service")?;
-        let process = Command::new(program)
-            .arg("run")
-            .arg("--config")
-            .arg(config)
-            .args(set.iter().flat_map(|setting| ["--set", setting]))
+        let mut command = Command::new(program);
+        command.arg("run").arg("--config").arg(config).args(set.iter().flat_map(|setting| ["--set", setting]));
+        Self::spawn(command, &config.with_extension("log"))
+    }
+
+    /// Starts any program; what it says goes to `log`.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn spawn(mut command: Command, log: &Path) -> Result<Self> {
+        let log = std::fs::File::create(log).context("create the log of the child")?;
+        let process = command
             .stdin(Stdio::null())
-            .stdout(log.try_clone().context("share the log of the service")?)
+            .stdout(log.try_clone().context("share the log of the child")?)
             .stderr(log)
             .spawn()
-            .with_context(|| format!("start {}", program.display()))?;
+            .with_context(|| format!("start {}", Path::new(command.get_program()).display()))?;
         Ok(Self { process })
     }
 

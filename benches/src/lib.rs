@@ -2,7 +2,8 @@
 //!
 //! **What it does.** [`generator`] makes Segment calls, [`feed`] writes them to a source topic, [`deployment`] prepares what
 //! one run of `throughline run` needs, [`child`] starts it and reads its CPU time and memory from the operating system,
-//! [`progress`] tells when it has caught up, [`copy`] is the yardstick, and [`measure`] puts them together.
+//! [`progress`] tells when it has caught up, [`copy`] is the yardstick, [`measure`] puts them together, and [`peers`] are other
+//! engines that do the same job.
 //!
 //! **What it does not.** It never looks inside the service: figures come from the operating system, from committed
 //! offsets and from what a read-committed reader sees. No figure rests on librdkafka's mock cluster.
@@ -20,6 +21,7 @@ pub mod deployment;
 pub mod feed;
 pub mod generator;
 pub mod measure;
+pub mod peers;
 pub mod progress;
 pub mod report;
 pub mod stages;

@@ -12,6 +12,8 @@ use throughline_benches::copy;
 use throughline_benches::deployment::{Cluster, Encoding, Outputs};
 use throughline_benches::measure::Bench;
 use throughline_benches::measure::score::{Run, Source};
+use throughline_benches::peers;
+use throughline_benches::peers::system::{self, System};
 use throughline_benches::report::{Report, median};
 use throughline_benches::stages;
 use throughline_testkit::broker::{Broker, BrokerOptions};
@@ -66,6 +68,15 @@ struct Options {
     /// Seconds of the latency measurement after its warm-up
     #[arg(long, default_value_t = 30)]
     seconds: u64,
+    /// The score job on Kafka Streams and Flink beside the service and the copy, and nothing else
+    #[arg(long, conflicts_with = "only")]
+    peers: bool,
+    /// With --peers: only these, by name; more than one may be given
+    #[arg(long, requires = "peers", value_name = "NAME", value_parser = system::named)]
+    peer: Vec<(&'static str, System)>,
+    /// With --peers: prove on a small run that all systems end with the same scores, and measure nothing
+    #[arg(long, requires = "peers")]
+    check: bool,
     /// Seed of the generator
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -187,6 +198,9 @@ fn measure(options: &Options) -> Result<()> {
         seed: options.seed,
         set: options.set.clone(),
     };
+    if options.peers {
+        return compare(&bench, options);
+    }
     let wants = |only| options.only.is_none() || options.only == Some(only);
     let mut report = Report::default();
     report.note("records", options.records.into());
@@ -222,6 +236,23 @@ fn measure(options: &Options) -> Result<()> {
     println!("{}", report.table());
     if options.json {
         println!("{}", report.json());
+    }
+    Ok(())
+}
+
+fn compare(bench: &Bench, options: &Options) -> Result<()> {
+    let programs = peers::build::Programs::build()?;
+    let systems = if options.peer.is_empty() { system::ALL.to_vec() } else { options.peer.clone() };
+    if options.check {
+        return peers::check::check(bench, &programs, &systems);
+    }
+    eprintln!("writing {} records of {} customers", options.records, options.keys);
+    let source = bench.source(options.records)?;
+    let (table, lines) = peers::measure(bench, &programs, &systems, &source, options.runs)?;
+    bench.cluster.remove(std::slice::from_ref(&source.topic));
+    println!("{table}");
+    if options.json {
+        print!("{lines}");
     }
     Ok(())
 }

@@ -119,7 +119,8 @@ fn fold(
 ) -> (f64, usize, usize) {
     let mut options = options.experience;
     options.partitions = partitions;
-    options.encodings = Encodings { scores: throughline_codec::record::Encoding::Avro { schema_id: 1 }, ..Encodings::default() };
+    options.encodings =
+        Encodings { scores: throughline_codec::record::Encoding::Avro { schema_id: 1 }, ..Encodings::default() };
     options.switches = OutputSwitches {
         touchpoints: TouchpointOutput::Off,
         customers: false,

@@ -1,0 +1,64 @@
+package throughline.peers.streams;
+
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.Map;
+
+/**
+ * What the program is started with, {@code --name value} each.
+ *
+ * @param brokers {@code host:port}
+ * @param application id, start of group and internal topics
+ * @param source topic of Segment calls
+ * @param scores topic of score records
+ * @param tenant part of every id
+ * @param key 32-byte hash key, in hex digits on the command line
+ * @param partitions of the second hop
+ * @param threads of the engine
+ * @param rocksdb whether state is on disk rather than in memory
+ * @param cacheBytes of the record cache, all threads together
+ * @param commitMillis commit interval in milliseconds
+ * @param folder where state on disk goes
+ */
+record Options(
+        String brokers,
+        String application,
+        String source,
+        String scores,
+        String tenant,
+        byte[] key,
+        int partitions,
+        int threads,
+        boolean rocksdb,
+        long cacheBytes,
+        long commitMillis,
+        String folder) {
+
+    static Options parse(String[] arguments) {
+        Map<String, String> given = new HashMap<>();
+        for (int at = 0; at + 1 < arguments.length; at += 2) {
+            given.put(arguments[at], arguments[at + 1]);
+        }
+        return new Options(
+                need(given, "--brokers"),
+                need(given, "--application"),
+                need(given, "--source"),
+                need(given, "--scores"),
+                need(given, "--tenant"),
+                HexFormat.of().parseHex(need(given, "--key")),
+                Integer.parseInt(need(given, "--partitions")),
+                Integer.parseInt(need(given, "--threads")),
+                need(given, "--store").equals("rocksdb"),
+                Long.parseLong(need(given, "--cache-bytes")),
+                Long.parseLong(need(given, "--commit-ms")),
+                need(given, "--folder"));
+    }
+
+    private static String need(Map<String, String> given, String name) {
+        String value = given.get(name);
+        if (value == null) {
+            throw new IllegalArgumentException(name + " is missing");
+        }
+        return value;
+    }
+}

@@ -1,0 +1,209 @@
+//! One run of one system over all source records.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use throughline_config::HashKey;
+use throughline_model::{Stage, Topic};
+use throughline_testkit::broker::unique_name;
+
+use super::build::{Module, Programs};
+use super::system::{Store, System};
+use crate::child::Child;
+use crate::deployment::{Cluster, Deployment, Encoding, Outputs};
+use crate::measure::Bench;
+use crate::progress::Progress;
+
+/// How long a run may take until it has caught up.
+const RUN_LIMIT: Duration = Duration::from_secs(1_200);
+
+/// Record cache of Kafka Streams, all threads together: as much as the uncommitted state of a worker may be.
+const CACHE_BYTES: u64 = 64 << 20;
+
+/// Commit interval of everybody but Flink, where it is the interval of checkpoints.
+const COMMIT: Duration = Duration::from_millis(100);
+
+/// Tenant of the service's benchmark deployments; part of every id.
+const TENANT: &str = "bench";
+
+/// What a run took.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Figures {
+    /// CPU seconds from the start of the process to its last commit.
+    pub cpu_seconds: f64,
+    /// CPU seconds per million of the second half of the source, when everything is warm; absent where commits are too
+    /// coarse to tell.
+    pub late_cpu_per_million: Option<f64>,
+    /// Records per second, from the first commit seen to the last.
+    pub records_per_second: f64,
+    /// Resident bytes after the last commit.
+    pub resident_bytes: Option<u64>,
+}
+
+/// A system that runs.
+pub struct Running {
+    /// Its process.
+    pub child: Child,
+    /// Topic of its score records.
+    pub scores: String,
+    source: Progress,
+    /// Group and topic of the second hop, where it goes through Kafka.
+    second: Option<Progress>,
+    log: PathBuf,
+    leftovers: Leftovers,
+}
+
+enum Leftovers {
+    Service(Box<Deployment>),
+    Peer { topics: Vec<String>, folder: PathBuf },
+}
+
+impl Running {
+    /// Starts a system on a source topic. The copy has a way of its own ([`Bench::copy`]).
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn start(bench: &Bench, programs: &Programs, system: System, source: &str) -> Result<Self> {
+        match system {
+            System::Throughline | System::Copy => Self::service(bench, source),
+            System::Streams { .. } | System::Flink { .. } => Self::peer(&bench.cluster, programs, system, source),
+        }
+    }
+
+    fn service(bench: &Bench, source: &str) -> Result<Self> {
+        let cluster = &bench.cluster;
+        let deployment = Deployment::new(cluster, source, Outputs::Scores, Encoding::Json)?;
+        let name = |topic| throughline_config::topics::topic_name(&deployment.config.topics.prefix, topic);
+        let child = Child::service(&bench.program, &deployment.file, &bench.set)?;
+        Ok(Self {
+            child,
+            scores: name(Topic::Scores),
+            source: Progress::new(cluster, &deployment.group(Stage::Normalize), source)?,
+            second: Some(Progress::new(cluster, &deployment.group(Stage::Experience), &name(Topic::ExperienceInbox))?),
+            log: deployment.file.with_extension("log"),
+            leftovers: Leftovers::Service(Box::new(deployment)),
+        })
+    }
+
+    fn peer(cluster: &Cluster, programs: &Programs, system: System, source: &str) -> Result<Self> {
+        let application = unique_name("bench-peer");
+        let scores = cluster.topic("bench-peer-scores")?;
+        let folder = programs.scratch().join(&application);
+        std::fs::create_dir_all(&folder).context("create a folder for the state of a peer")?;
+        let log = folder.with_extension("log");
+        let mut topics = vec![scores.clone()];
+        let (module, store, threads, interval) = match system {
+            System::Flink { store, threads, interval } => (Module::Flink, store, threads, interval),
+            System::Streams { store, threads } => (Module::Streams, store, threads, COMMIT),
+            System::Throughline | System::Copy => (Module::Streams, Store::Memory, 1, COMMIT),
+        };
+        let mut command = programs.java(module);
+        let threads = threads.to_string();
+        let interval = interval.as_millis().to_string();
+        command
+            .args(["--brokers", &cluster.brokers, "--application", &application, "--source", source])
+            .args(["--scores", &scores, "--tenant", TENANT, "--key", &hex(&HashKey::DEVELOPMENT.0)])
+            .args(["--threads", &threads, "--store", store.argument(), "--commit-ms", &interval])
+            .arg("--folder")
+            .arg(&folder);
+        let mut second = None;
+        if module == Module::Streams {
+            command.args(["--partitions", &cluster.partitions.to_string(), "--cache-bytes", &CACHE_BYTES.to_string()]);
+            let inbox = format!("{application}-inbox-repartition");
+            second = Some(Progress::new(cluster, &application, &inbox)?);
+            topics.push(inbox);
+            topics.push(format!("{application}-customers-changelog"));
+        }
+        Ok(Self {
+            child: Child::spawn(command, &log)?,
+            scores,
+            source: Progress::new(cluster, &application, source)?,
+            second,
+            log,
+            leftovers: Leftovers::Peer { topics, folder },
+        })
+    }
+
+    /// Waits until every source record and everything that follows from it is committed.
+    ///
+    /// # Errors
+    /// If the system ends, or does not catch up.
+    pub fn drain(&mut self, cluster: &Cluster) -> Result<Figures> {
+        self.watch(cluster).with_context(|| format!("catch up (log: {})", self.log.display()))
+    }
+
+    fn watch(&mut self, cluster: &Cluster) -> Result<Figures> {
+        let ends = self.source.ends()?;
+        let total: i64 = ends.iter().sum();
+        let began = Instant::now();
+        let mut first: Option<(Instant, i64)> = None;
+        let mut half: Option<(f64, i64)> = None;
+        loop {
+            let committed = self.source.committed()?;
+            let so_far: i64 = committed.iter().sum();
+            if first.is_none() && so_far > 0 {
+                first = Some((Instant::now(), so_far));
+            }
+            if half.is_none() && so_far * 2 >= total {
+                half = Some((self.child.cpu_seconds()?, so_far));
+            }
+            if committed == ends && self.second_is_drained()? && is_settled(cluster, &self.scores)? {
+                break;
+            }
+            self.child.ensure_running()?;
+            ensure!(began.elapsed() < RUN_LIMIT, "{so_far} of {total} records read after {} s", RUN_LIMIT.as_secs());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let cpu_seconds = self.child.cpu_seconds()?;
+        let late = half.filter(|(_, before)| (total - before) * 5 >= total);
+        Ok(Figures {
+            cpu_seconds,
+            late_cpu_per_million: late.map(|(cpu, before)| (cpu_seconds - cpu) / (total - before) as f64 * 1e6),
+            records_per_second: first.map_or(0.0, |(at, before)| (total - before) as f64 / at.elapsed().as_secs_f64()),
+            resident_bytes: Some(self.child.resident_bytes()?),
+        })
+    }
+
+    /// The topic of the second hop comes into being with the first touchpoint.
+    fn second_is_drained(&self) -> Result<bool> {
+        self.second.as_ref().map_or(Ok(true), Progress::has_drained)
+    }
+
+    /// Ends the process and removes what it leaves behind.
+    pub fn end(self, cluster: &Cluster) {
+        drop(self.child);
+        match self.leftovers {
+            Leftovers::Service(deployment) => deployment.remove(cluster),
+            Leftovers::Peer { topics, folder } => {
+                cluster.remove(&topics);
+                // A folder that stays does no harm; `target` may be removed at any time.
+                let _ = std::fs::remove_dir_all(&folder);
+                let _ = std::fs::remove_file(&self.log);
+            }
+        }
+    }
+}
+
+/// Whether no transaction is open on a topic: what was written is visible to read-committed readers.
+fn is_settled(cluster: &Cluster, topic: &str) -> Result<bool> {
+    let [committed, written] = [true, false].map(|committed_only| -> Result<Vec<i64>> {
+        let consumer: BaseConsumer =
+            cluster.client().reader("bench-settled", committed_only).create().context("make a consumer")?;
+        (0..cluster.partitions)
+            .map(|partition| {
+                let partition = i32::try_from(partition).context("count partitions")?;
+                let (_, end) = consumer
+                    .fetch_watermarks(topic, partition, Duration::from_secs(10))
+                    .context("read the end of a partition")?;
+                Ok(end)
+            })
+            .collect()
+    });
+    Ok(committed? == written?)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
