@@ -152,6 +152,8 @@ pub const KEYS: &[Key] = &[
     key("sources.*.producer", OPTIONAL_NAME),
     key("sources.*.time_zone", Kind::Zone),
     key("sources.*.calling_code", Kind::CallingCode),
+    key("sources.*.lateness", millis(0, 30 * DAY)),
+    key("sources.*.idle_after", millis(SECOND, DAY)),
     key("sources.*.names.*", members!(TouchpointType)),
     key("sources.*.trust.*", members!(Trust)),
     key("outputs.touchpoints", Kind::OneOf(|| vec!["on", "off", "valenced"])),

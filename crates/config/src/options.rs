@@ -146,6 +146,10 @@ pub struct SourceOptions {
     pub time_zone: Option<String>,
     /// Calling code of telephone numbers without one, digits; empty: unknown.
     pub calling_code: String,
+    /// How late a record may be and still be in time.
+    pub lateness: Duration,
+    /// Silence after which a partition that is read to its end no longer holds time back.
+    pub idle_after: Duration,
     /// The deployment's names for touchpoint types.
     pub names: BTreeMap<String, TouchpointType>,
     /// Fields whose trust differs from the source's table.

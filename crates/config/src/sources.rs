@@ -1,6 +1,7 @@
 //! The tables `[sources.<name>]`: fills what is left out, checks each.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use throughline_model::SourceKind;
 
@@ -42,7 +43,11 @@ fn one_source(resolver: &mut Resolver, name: &str, formats: &[String]) -> Option
         let help = "letters, digits, `_` and `-`: the name is part of identifiers";
         resolver.error_at(&at("kind"), format!("`{name}` is not a name for a source"), help);
     }
-    fill(resolver, name);
+    fill(resolver, name, kind);
+    let duration = |resolver: &Resolver, key: &str| match resolver.settings[&at(key)].value {
+        Value::Duration(duration) => duration,
+        _ => unreachable!("a duration was checked when it was read"),
+    };
     let texts = |resolver: &Resolver, key: &str| resolver.settings[&at(key)].value.texts();
     let text = |resolver: &Resolver, key: &str| texts(resolver, key).pop().unwrap_or_default();
     if resolver.settings[&at("enabled")].value == Value::Flag(false) {
@@ -81,6 +86,8 @@ fn one_source(resolver: &mut Resolver, name: &str, formats: &[String]) -> Option
         producer: text_or_name(text(resolver, "producer"), name),
         calling_code: text(resolver, "calling_code"),
         time_zone: Some(text(resolver, "time_zone")).filter(|zone| !zone.is_empty()),
+        lateness: duration(resolver, "lateness"),
+        idle_after: duration(resolver, "idle_after"),
         names: map(resolver, name, "names"),
         trust: map(resolver, name, "trust"),
     })
@@ -99,7 +106,13 @@ fn missing_kind(resolver: &mut Resolver, name: &str) {
 }
 
 /// Fills what the table leaves out.
-fn fill(resolver: &mut Resolver, name: &str) {
+fn fill(resolver: &mut Resolver, name: &str, kind: SourceKind) {
+    // Stores and partners send what is collected first.
+    let (lateness, from) = match kind {
+        SourceKind::Store => (Duration::from_secs(300), "sources.store"),
+        SourceKind::Partner => (Duration::from_secs(300), "sources.partner"),
+        _ => (Duration::from_secs(5), "sources.web"),
+    };
     let usual = [
         ("enabled", Value::Flag(true)),
         ("topics", Value::List(Vec::new())),
@@ -110,11 +123,14 @@ fn fill(resolver: &mut Resolver, name: &str) {
         ("producer", Value::Text(String::new())),
         ("time_zone", Value::Text(String::new())),
         ("calling_code", Value::Text(String::new())),
+        ("lateness", Value::Duration(lateness)),
+        ("idle_after", Value::Duration(Duration::from_secs(30))),
     ];
     for (key, value) in usual {
         let path = KeyPath(vec!["sources".to_owned(), name.to_owned(), key.to_owned()]);
         if !resolver.settings.contains_key(&path) {
-            resolver.set_derived(path, value, "sources.web");
+            let from = if key == "lateness" { from } else { "sources.web" };
+            resolver.set_derived(path, value, from);
         }
     }
 }

@@ -208,7 +208,7 @@ fn timeouts_hold_each_other() {
               = help: transaction.age < transaction.timeout < transaction.session_timeout
 
             error: `transaction.timeout`: 8s is not below transaction.session_timeout (6s)
-              --> default.toml:344 (built in)
+              --> default.toml:363 (built in)
               = help: transaction.age < transaction.timeout < transaction.session_timeout
         "#]],
     );
@@ -522,7 +522,7 @@ fn thresholds_leave_a_gap() {
               = help: did you mean `alerts.experience_low`?
 
             error: `alerts.experience_drop.resolves_at`: -1 is not above alerts.experience_drop.opens_at (0)
-              --> default.toml:506 (built in)
+              --> default.toml:525 (built in)
               = help: a gap between the two keeps an alert from flapping
         "#]],
     );

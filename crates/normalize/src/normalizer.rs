@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use smallvec::SmallVec;
@@ -92,6 +93,10 @@ pub struct SourceOptions {
     pub time_zone: Option<TimeZone>,
     /// Country calling code of national phone numbers, digits only; empty if unknown.
     pub calling_code: String,
+    /// How late a record may be and still be in time.
+    pub lateness: Duration,
+    /// Silence after which a partition that is read to its end no longer holds time back.
+    pub idle_after: Duration,
 }
 
 impl SourceOptions {
@@ -110,6 +115,11 @@ impl SourceOptions {
             encoding: Encoding::Auto,
             time_zone: None,
             calling_code: String::new(),
+            lateness: Duration::from_secs(match kind {
+                SourceKind::Store | SourceKind::Partner => 300,
+                _ => 5,
+            }),
+            idle_after: Duration::from_secs(30),
         }
     }
 }

@@ -141,6 +141,8 @@ pub fn source(source: &Source) -> Result<SourceOptions, ServiceError> {
         SourceEncoding::Avro => Encoding::Avro,
     };
     options.calling_code.clone_from(&source.calling_code);
+    options.lateness = source.lateness;
+    options.idle_after = source.idle_after;
     if let Some(zone) = &source.time_zone {
         options.time_zone = Some(throughline_normalize::catalog::zone_named(zone).ok_or_else(|| {
             ServiceError::Configuration(format!("sources.{}.time_zone: unknown time zone {zone:?}", source.name))
