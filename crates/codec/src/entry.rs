@@ -1,5 +1,8 @@
 //! A touchpoint as an entry of a frame: tagged fields, borrowed text.
 //!
+//! What the records of a source have in common (topic, system, schema, ...) is the entry's context, which a frame writes once
+//! for all of its entries.
+//!
 //! The numbers are written into topics that outlive a version: a number is never used for something else. What is at its
 //! default is left out.
 
@@ -26,6 +29,9 @@ pub enum EntryError {
     /// A required field is absent.
     #[error("field {0} is missing")]
     Missing(u32),
+    /// The frame says nothing of its context.
+    #[error("a touchpoint without a context")]
+    NoContext,
     /// The touchpoint is not valid.
     #[error("invalid touchpoint: {}", .0.detail)]
     Invalid(Rejection),
@@ -39,14 +45,14 @@ macro_rules! member {
 }
 use member;
 
-/// Appends a touchpoint to `out`.
-pub fn encode(touchpoint: &Touchpoint<'_>, out: &mut Vec<u8>) {
+/// Appends a touchpoint to `out`, and what it has in common with others of its source to `context`.
+pub fn encode(touchpoint: &Touchpoint<'_>, context: &mut Vec<u8>, out: &mut Vec<u8>) {
+    let body = touchpoint.body();
+    encode_context(touchpoint.header(), body, &mut Writer::new(context));
     let mut w = Writer::new(out);
     encode_header(touchpoint.header(), &mut w);
-    let body = touchpoint.body();
     w.uint(20, u64::from(body.kind.code()));
     w.uint(21, u64::from(body.channel.code()));
-    w.uint(22, u64::from(body.source.code()));
     let row = body.kind.row();
     if body.family != row.family {
         w.uint(23, u64::from(body.family.code()));
@@ -57,11 +63,6 @@ pub fn encode(touchpoint: &Touchpoint<'_>, out: &mut Vec<u8>) {
     if body.mode != row.mode {
         w.uint(25, u64::from(body.mode.code()));
     }
-    w.text(26, &body.system);
-    w.text(27, &body.app);
-    w.text(28, &body.producer);
-    w.text(29, &body.schema);
-    w.text(30, &body.version);
     w.text(31, &body.source_id);
     for (kind, value) in &body.refs {
         w.nested(32, |w| {
@@ -105,6 +106,17 @@ pub fn encode(touchpoint: &Touchpoint<'_>, out: &mut Vec<u8>) {
     details::encode(body, &mut w);
 }
 
+fn encode_context(header: &Header<'_>, body: &Body<'_>, w: &mut Writer<'_>) {
+    w.uint_or_zero(1, u64::from(header.revision.mapping));
+    w.text(2, &header.origin.topic);
+    w.uint(3, u64::from(body.source.code()));
+    w.text(4, &body.system);
+    w.text(5, &body.app);
+    w.text(6, &body.producer);
+    w.text(7, &body.schema);
+    w.text(8, &body.version);
+}
+
 fn encode_header(header: &Header<'_>, w: &mut Writer<'_>) {
     w.bytes(1, &header.touchpoint_id.0);
     w.sint(2, header.occurred_at.as_millis());
@@ -113,9 +125,7 @@ fn encode_header(header: &Header<'_>, w: &mut Writer<'_>) {
     if header.revision.updated_at != 0 {
         w.sint(5, header.revision.updated_at);
     }
-    w.uint_or_zero(6, u64::from(header.revision.mapping));
     w.uint_or_zero(7, u64::from(header.revision.verb.code()));
-    w.text(8, &header.origin.topic);
     w.uint_or_zero(9, header.origin.partition as u64);
     w.uint_or_zero(10, header.origin.offset as u64);
     w.uint_or_zero(11, u64::from(header.origin.entry));
@@ -169,34 +179,85 @@ fn encode_evidence(evidence: &Evidence, w: &mut Writer<'_>) {
     }
 }
 
-/// Reads a touchpoint back; text is borrowed from `entry`.
+/// What the touchpoints of a source have in common, read once for all of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    mapping: u32,
+    topic: &'a str,
+    source: SourceKind,
+    system: &'a str,
+    app: &'a str,
+    producer: &'a str,
+    schema: &'a str,
+    version: &'a str,
+}
+
+impl<'a> Context<'a> {
+    /// Reads a context; text is borrowed from `bytes`.
+    ///
+    /// # Errors
+    /// If the bytes are not a context of this layout.
+    pub fn read(bytes: &'a [u8]) -> Result<Self, EntryError> {
+        let mut source = None;
+        let mut context = Self {
+            mapping: 0,
+            topic: "",
+            source: SourceKind::Web,
+            system: "",
+            app: "",
+            producer: "",
+            schema: "",
+            version: "",
+        };
+        let mut reader = Reader::new(bytes);
+        while let Some((field, value)) = reader.next()? {
+            match field {
+                1 => context.mapping = u32::try_from(value.uint(field)?).map_err(|_| WireError::Impossible(field))?,
+                2 => context.topic = value.text(field)?,
+                3 => source = Some(member!(SourceKind, value, field)?),
+                4 => context.system = value.text(field)?,
+                5 => context.app = value.text(field)?,
+                6 => context.producer = value.text(field)?,
+                7 => context.schema = value.text(field)?,
+                8 => context.version = value.text(field)?,
+                _ => {}
+            }
+        }
+        context.source = source.ok_or(EntryError::Missing(3))?;
+        Ok(context)
+    }
+
+    fn body(&self, kind: TouchpointType, channel: Channel) -> Body<'a> {
+        let mut body = Body::new(kind, channel, self.source);
+        body.system = Text::Borrowed(self.system);
+        body.app = Text::Borrowed(self.app);
+        body.producer = Text::Borrowed(self.producer);
+        body.schema = Text::Borrowed(self.schema);
+        body.version = Text::Borrowed(self.version);
+        body
+    }
+}
+
+/// Reads a touchpoint back; text is borrowed from `entry` and the context.
 ///
 /// # Errors
 /// If the bytes are not a touchpoint of this layout, or not a valid one.
-pub fn decode(entry: &[u8]) -> Result<Touchpoint<'_>, EntryError> {
+pub fn decode<'a>(context: &Context<'a>, entry: &'a [u8]) -> Result<Touchpoint<'a>, EntryError> {
     let mut header = HeaderFields::default();
-    let mut kinds = (None, None, None);
+    let mut kind = None;
     let mut body: Option<Body<'_>> = None;
     let mut reader = Reader::new(entry);
     while let Some((field, value)) = reader.next()? {
         match field {
             0..=18 => header.read(field, value)?,
-            20 => kinds.0 = Some(member!(TouchpointType, value, field)?),
-            21 => kinds.1 = Some(member!(Channel, value, field)?),
-            22 => {
-                kinds.2 = Some(member!(SourceKind, value, field)?);
-                // Written right after type and channel: from here on the body's defaults are known.
-                body = Some(Body::new(
-                    kinds.0.ok_or(EntryError::Missing(20))?,
-                    kinds.1.ok_or(EntryError::Missing(21))?,
-                    kinds.2.ok_or(EntryError::Missing(22))?,
-                ));
-            }
-            _ => read_body(body.as_mut().ok_or(EntryError::Missing(22))?, field, value)?,
+            20 => kind = Some(member!(TouchpointType, value, field)?),
+            // Written right after the type: from here on the body's defaults are known.
+            21 => body = Some(context.body(kind.ok_or(EntryError::Missing(20))?, member!(Channel, value, field)?)),
+            _ => read_body(body.as_mut().ok_or(EntryError::Missing(21))?, field, value)?,
         }
     }
-    let body = body.ok_or(EntryError::Missing(22))?;
-    Touchpoint::new(header.finish()?, body).map_err(EntryError::Invalid)
+    let body = body.ok_or(EntryError::Missing(21))?;
+    Touchpoint::new(header.finish(context)?, body).map_err(EntryError::Invalid)
 }
 
 /// The customer of a touchpoint, without reading the rest of it.
@@ -223,9 +284,7 @@ struct HeaderFields<'a> {
     received_after: i64,
     time_quality: Option<TimeQuality>,
     updated_at: i64,
-    mapping: u32,
     verb: Option<Verb>,
-    topic: &'a str,
     partition: i32,
     offset: i64,
     entry: u32,
@@ -247,9 +306,7 @@ impl<'a> HeaderFields<'a> {
             3 => self.received_after = value.sint(field)?,
             4 => self.time_quality = Some(member!(TimeQuality, value, field)?),
             5 => self.updated_at = value.sint(field)?,
-            6 => self.mapping = u32::try_from(value.uint(field)?).map_err(|_| impossible)?,
             7 => self.verb = Some(member!(Verb, value, field)?),
-            8 => self.topic = value.text(field)?,
             9 => self.partition = i32::try_from(value.uint(field)?).map_err(|_| impossible)?,
             10 => self.offset = i64::try_from(value.uint(field)?).map_err(|_| impossible)?,
             11 => self.entry = u32::try_from(value.uint(field)?).map_err(|_| impossible)?,
@@ -265,20 +322,20 @@ impl<'a> HeaderFields<'a> {
         Ok(())
     }
 
-    fn finish(self) -> Result<Header<'a>, EntryError> {
+    fn finish(self, context: &Context<'a>) -> Result<Header<'a>, EntryError> {
         let occurred_at = self.occurred_at.ok_or(EntryError::Missing(2))?;
         Ok(Header {
             touchpoint_id: self.id.ok_or(EntryError::Missing(1))?,
             revision: Revision {
                 updated_at: self.updated_at,
-                mapping: self.mapping,
+                mapping: context.mapping,
                 verb: self.verb.unwrap_or(Verb::Add),
             },
             occurred_at: EventTime::from_millis(occurred_at),
             received_at: ReceivedAt::from_millis(occurred_at.wrapping_add(self.received_after)),
             time_quality: self.time_quality.unwrap_or(TimeQuality::Exact),
             origin: Origin {
-                topic: Text::Borrowed(self.topic),
+                topic: Text::Borrowed(context.topic),
                 partition: self.partition,
                 offset: self.offset,
                 entry: self.entry,
@@ -348,11 +405,6 @@ fn read_body<'a>(body: &mut Body<'a>, field: u32, value: Value<'a>) -> Result<()
         23 => body.family = member!(Family, value, field)?,
         24 => body.direction = member!(Direction, value, field)?,
         25 => body.mode = member!(Mode, value, field)?,
-        26 => body.system = text(value)?,
-        27 => body.app = text(value)?,
-        28 => body.producer = text(value)?,
-        29 => body.schema = text(value)?,
-        30 => body.version = text(value)?,
         31 => body.source_id = text(value)?,
         32 => {
             let (code, value) = read_pair(value.bytes(field)?)?;

@@ -20,7 +20,7 @@ use crate::options::{Encodings, OutputSwitches, Targets};
 use crate::publish::Deployment;
 use crate::table::{GROUPS, Table, key, parts, put_part, read_key, with_group};
 use entries::Folding;
-use overlay::Overlay;
+use overlay::{Lent, Overlay};
 
 /// Customers whose pending single view is written in one transaction at most.
 const PENDING_MAX: usize = 2_000;
@@ -203,9 +203,13 @@ impl<T: Table> Processor for ExperienceStage<T> {
 
     fn finish(&mut self, now: Now, outputs: &mut Outputs) {
         self.take_pending(now);
+        // The entries are lent out while the customers they belong to change.
+        let arena = self.overlay.lend();
+        let lent = Lent::of(&arena);
         for at in 0..self.overlay.len() {
-            self.fold_customer(at, now, outputs);
+            self.fold_customer(at, &lent, now, outputs);
         }
+        self.overlay.take_back(arena);
         let header = self.header();
         for (task, state) in &mut self.tasks {
             if *state == TaskHeader::Absent && self.overlay.touches(*task) {

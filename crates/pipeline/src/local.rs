@@ -9,7 +9,7 @@ mod table;
 use std::sync::Arc;
 
 use throughline_codec::dead_letter::DeadLetter;
-use throughline_codec::entry;
+use throughline_codec::entry::{self, Context};
 use throughline_codec::frame::{self, EntryKind, FrameBuilder};
 use throughline_model::{
     Fate, FateCounts, IdHasher, LateReason, NodeId, Now, ReceivedAt, RecordOffset, RejectionReason, SourceKind, Topic,
@@ -396,12 +396,14 @@ struct Framed {
 
 fn split(frame: &[u8], partition: i32, touchpoints: &mut Vec<Framed>) {
     let mut entries = frame::open(frame).expect("the stage before wrote this frame");
-    while let Some((_, kind, bytes)) = entries.next().expect("the stage before wrote this frame") {
-        let touchpoint = entry::decode(bytes).expect("the stage before wrote this entry");
+    while let Some(entry) = entries.next().expect("the stage before wrote this frame") {
+        let context = entries.context(entry.context);
+        let common = Context::read(context).expect("the stage before wrote this context");
+        let touchpoint = entry::decode(&common, entry.bytes).expect("the stage before wrote this entry");
         let header = touchpoint.header();
         let mut alone = FrameBuilder::default();
-        debug_assert_eq!(kind, EntryKind::Touchpoint);
-        alone.push(kind, bytes);
+        debug_assert_eq!(entry.kind, EntryKind::Touchpoint);
+        alone.push(entry.kind, context, entry.bytes);
         touchpoints.push(Framed {
             entry: header.origin.entry,
             partition,

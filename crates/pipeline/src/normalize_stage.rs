@@ -47,6 +47,7 @@ pub struct NormalizeStage<S> {
     frames: Vec<FrameBuilder>,
     open: Vec<u32>,
     scratch: Vec<u8>,
+    context: Vec<u8>,
     uncommitted_bytes: usize,
     counts: FxHashMap<SourceKind, SourceCounts>,
     committed: FxHashMap<SourceKind, SourceCounts>,
@@ -94,6 +95,7 @@ impl<S: SchemaSource> NormalizeStage<S> {
             frames: (0..partitions).map(|_| FrameBuilder::default()).collect(),
             open: Vec::new(),
             scratch: Vec::with_capacity(1_024),
+            context: Vec::with_capacity(1_024),
             uncommitted_bytes: 0,
             counts: FxHashMap::default(),
             committed: FxHashMap::default(),
@@ -125,6 +127,7 @@ struct Routing<'s> {
     frames: &'s mut [FrameBuilder],
     open: &'s mut Vec<u32>,
     scratch: &'s mut Vec<u8>,
+    context: &'s mut Vec<u8>,
     outputs: &'s mut Outputs,
     counts: FateCounts,
     bytes: usize,
@@ -139,7 +142,8 @@ impl Routing<'_> {
         match entry {
             Entry::Touchpoint(touchpoint) => {
                 self.scratch.clear();
-                entry::encode(&touchpoint, self.scratch);
+                self.context.clear();
+                entry::encode(&touchpoint, self.context, self.scratch);
                 let header = touchpoint.header();
                 let partition = match header.node {
                     Some(node) => partition_of(node.hex().as_bytes(), self.partitions),
@@ -176,13 +180,13 @@ impl Routing<'_> {
     fn route(&mut self, partition: i32) {
         let at = usize::try_from(partition).expect("partitions are not negative");
         let frame = &mut self.frames[at];
-        if frame.is_full_for(self.scratch.len()) {
+        if frame.is_full_for(self.context.len() + self.scratch.len()) {
             seal(frame, partition, self.outputs);
         }
         if frame.is_empty() && !self.open.contains(&(at as u32)) {
             self.open.push(at as u32);
         }
-        frame.push(EntryKind::Touchpoint, self.scratch);
+        frame.push(EntryKind::Touchpoint, self.context, self.scratch);
         self.bytes += self.scratch.len();
     }
 }
@@ -249,6 +253,7 @@ impl<S: SchemaSource> Processor for NormalizeStage<S> {
             frames: &mut self.frames,
             open: &mut self.open,
             scratch: &mut self.scratch,
+            context: &mut self.context,
             outputs,
             counts: FateCounts::default(),
             bytes: 0,

@@ -112,10 +112,10 @@ fn entries(deployment: &Deployment) -> BTreeMap<u64, u32> {
     for found in records::read(&deployment.topic("throughline.experience.inbox")) {
         let value = found.record.value.expect("a frame has bytes");
         let mut frame = frame::open(&value).expect("a frame of this version");
-        while let Some((_, kind, bytes)) = frame.next().expect("a whole frame") {
-            if kind == EntryKind::Touchpoint {
+        while let Some(entry) = frame.next().expect("a whole frame") {
+            if entry.kind == EntryKind::Touchpoint {
                 let mut hasher = DefaultHasher::new();
-                bytes.hash(&mut hasher);
+                (frame.context(entry.context), entry.bytes).hash(&mut hasher);
                 *entries.entry(hasher.finish()).or_insert(0) += 1;
             }
         }

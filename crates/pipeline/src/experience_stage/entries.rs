@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use throughline_codec::dead_letter::{DeadLetter, Origin};
-use throughline_codec::entry::EntryError;
+use throughline_codec::entry::{self, Context, EntryError};
 use throughline_codec::frame::{self, EntryKind};
 use throughline_codec::headers;
 use throughline_codec::record::Encoding;
@@ -17,6 +17,7 @@ use throughline_model::{
 };
 use throughline_worker::{InputRecord, Outputs, ProcessContext, StateMismatch, TaskId};
 
+use super::overlay::Lent;
 use super::{ExperienceCounts, ExperienceOptions, ExperienceStage};
 use crate::normalize_stage::dead_letter;
 use crate::options::TouchpointOutput;
@@ -52,19 +53,19 @@ impl<T: Table> ExperienceStage<T> {
         let mut next = 0;
         loop {
             match entries.next() {
-                Ok(Some((index, EntryKind::Touchpoint, bytes))) => {
-                    next = index + 1;
-                    match throughline_codec::entry::node(bytes) {
-                        Ok(Some(node)) => {
-                            let at = bytes.as_ptr().addr() - value.as_ptr().addr();
-                            self.overlay.hold(node, at, bytes.len(), index);
+                Ok(Some(read @ frame::Entry { kind: EntryKind::Touchpoint, .. })) => {
+                    next = read.index + 1;
+                    match entry::node(read.bytes) {
+                        Ok(Some(node)) => self.overlay.hold(node, value, &read, entries.contexts()),
+                        Ok(None) => {
+                            let common = entries.context(read.context);
+                            self.nameless(record, &read, common, context.now, outputs);
                         }
-                        Ok(None) => self.nameless(record, index, bytes, context.now, outputs),
-                        Err(error) => self.undecodable(record, index, &error, context.now, outputs),
+                        Err(error) => self.undecodable(record, read.index, &error, context.now, outputs),
                     }
                 }
                 // Kinds of later stages of the product: known by name, nothing to do yet.
-                Ok(Some((index, _, _))) => next = index + 1,
+                Ok(Some(other)) => next = other.index + 1,
                 Ok(None) => break,
                 Err(error) => {
                     self.reject(record, next, RejectionReason::Undecodable, &error.to_string(), context.now, outputs);
@@ -125,7 +126,7 @@ impl<T: Table> ExperienceStage<T> {
     }
 
     /// Applies what is held for one customer and writes what comes of it.
-    pub(super) fn fold_customer(&mut self, at: usize, now: Now, outputs: &mut Outputs) {
+    pub(super) fn fold_customer(&mut self, at: usize, lent: &Lent<'_>, now: Now, outputs: &mut Outputs) {
         let (node, task) = (self.overlay.at(at).node, self.overlay.at(at).task);
         let (customer, before) = self.load(node);
         let service_before =
@@ -143,19 +144,16 @@ impl<T: Table> ExperienceStage<T> {
             trace: None,
         };
         let mut next = self.overlay.first_entry(at);
-        // The arena is lent out while its entries are applied.
-        let bytes = self.overlay.lend_bytes();
-        while let Some(entry) = next {
-            next = self.overlay.entry_after(entry);
-            match throughline_codec::entry::decode(entry.of(&bytes)) {
+        while let Some(held) = next {
+            next = self.overlay.entry_after(held);
+            match lent.context(held).and_then(|common| entry::decode(common, lent.bytes(held))) {
                 Ok(touchpoint) => self.touchpoint(&mut folding, &touchpoint, now, outputs),
                 Err(error) => {
-                    let (record, extra) = self.overlay.record_of(entry);
-                    self.undecodable(&record.input(&bytes, &extra), entry.index(), &error, now, outputs);
+                    let (record, extra) = self.overlay.record_of(held);
+                    self.undecodable(&record.input(lent, &extra), held.index(), &error, now, outputs);
                 }
             }
         }
-        self.overlay.return_bytes(bytes);
         self.write_customer(&mut folding, now, outputs);
         let Folding { customer, alerts, alerts_before, .. } = folding;
         if let Some(changed) = alerts {
@@ -215,10 +213,18 @@ impl<T: Table> ExperienceStage<T> {
     }
 
     /// A touchpoint without any identifier: valued and published, no customer, no state, no dedup.
-    fn nameless(&mut self, record: &InputRecord<'_>, index: u32, bytes: &[u8], now: Now, outputs: &mut Outputs) {
-        let touchpoint = match throughline_codec::entry::decode(bytes) {
+    fn nameless(
+        &mut self,
+        record: &InputRecord<'_>,
+        read: &frame::Entry<'_>,
+        common: &[u8],
+        now: Now,
+        outputs: &mut Outputs,
+    ) {
+        let decoded = Context::read(common).and_then(|common| entry::decode(&common, read.bytes));
+        let touchpoint = match decoded {
             Ok(touchpoint) => touchpoint,
-            Err(error) => return self.undecodable(record, index, &error, now, outputs),
+            Err(error) => return self.undecodable(record, read.index, &error, now, outputs),
         };
         let touchpoint = &touchpoint;
         let valuation = valuation(touchpoint, &self.options.rules);

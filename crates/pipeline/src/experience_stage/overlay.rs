@@ -7,6 +7,8 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use throughline_codec::entry::{Context, EntryError};
+use throughline_codec::frame;
 use throughline_model::{AlertId, NodeId, Now, ReceivedAt, RecordOffset};
 use throughline_worker::{InputRecord, TaskId};
 
@@ -39,6 +41,8 @@ struct Held {
     length: u32,
     /// Its record, among those held.
     record: u32,
+    /// Its context, among those held.
+    context: u32,
     /// Its index in the frame.
     index: u32,
     next: u32,
@@ -52,6 +56,8 @@ pub(super) struct HeldRecord {
     received_at: ReceivedAt,
     from: u32,
     length: u32,
+    /// Its first context, among those held.
+    contexts: u32,
 }
 
 /// Key and headers of a record. Frames have neither; what somebody else put there is kept for the dead letter.
@@ -73,11 +79,6 @@ impl EntryAt {
     pub(super) const fn index(self) -> u32 {
         self.held.index
     }
-
-    /// Its bytes among those of the held records.
-    pub(super) fn of(self, bytes: &[u8]) -> &[u8] {
-        slice(bytes, self.held.from, self.held.length)
-    }
 }
 
 /// Customers in the order in which they were first touched, which makes outputs deterministic.
@@ -87,9 +88,42 @@ pub(super) struct Overlay {
     index: FxHashMap<NodeId, u32>,
     entries: Vec<Held>,
     records: Vec<(HeldRecord, Option<Box<Extra>>)>,
-    bytes: Vec<u8>,
+    arena: Arena,
     /// Pending single views that this transaction writes.
     pub(super) taken_pending: Vec<(Now, NodeId, TaskId)>,
+}
+
+/// Bytes of the held records, and where the contexts of their entries are.
+#[derive(Debug, Default)]
+pub(super) struct Arena {
+    bytes: Vec<u8>,
+    contexts: Vec<(u32, u32)>,
+}
+
+/// The arena while entries are applied, with its contexts read.
+pub(super) struct Lent<'a> {
+    bytes: &'a [u8],
+    contexts: Vec<Result<Context<'a>, EntryError>>,
+}
+
+impl<'a> Lent<'a> {
+    pub(super) fn of(arena: &'a Arena) -> Self {
+        let read = |(from, length): &(u32, u32)| Context::read(slice(&arena.bytes, *from, *length));
+        Self { bytes: &arena.bytes, contexts: arena.contexts.iter().map(read).collect() }
+    }
+
+    /// Bytes of an entry.
+    pub(super) fn bytes(&self, entry: EntryAt) -> &'a [u8] {
+        slice(self.bytes, entry.held.from, entry.held.length)
+    }
+
+    /// Context of an entry.
+    pub(super) fn context(&self, entry: EntryAt) -> Result<&Context<'a>, EntryError> {
+        match self.contexts.get(entry.held.context as usize) {
+            Some(context) => context.as_ref().map_err(Clone::clone),
+            None => Err(EntryError::NoContext),
+        }
+    }
 }
 
 /// What a customer costs besides its entries until the commit, roughly: its list entry, its encoding, its outputs.
@@ -102,7 +136,7 @@ impl Overlay {
 
     /// Bytes that the transaction holds, roughly.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes.len() + self.touched.len() * TOUCHED_BYTES
+        self.arena.bytes.len() + self.touched.len() * TOUCHED_BYTES
     }
 
     pub(super) fn at(&self, at: usize) -> &Touched {
@@ -125,22 +159,29 @@ impl Overlay {
             task: record.task,
             offset: record.offset,
             received_at: record.received_at,
-            from: short(self.bytes.len()),
+            from: short(self.arena.bytes.len()),
             length: short(value.len()),
+            contexts: short(self.arena.contexts.len()),
         };
         self.records.push((held, has_extra.then(|| Box::new(Extra::of(record)))));
-        self.bytes.extend_from_slice(value);
+        self.arena.bytes.extend_from_slice(value);
     }
 
-    /// Holds an entry of the record kept last for its customer; `at` is where it begins in the record's value.
-    pub(super) fn hold(&mut self, node: NodeId, at: usize, length: usize, index: u32) {
+    /// Holds an entry of the record kept last for its customer. `value` is the record's value, of which the entry and the
+    /// contexts read so far are slices.
+    pub(super) fn hold(&mut self, node: NodeId, value: &[u8], read: &frame::Entry<'_>, contexts: &[&[u8]]) {
         let (record, _) = self.records.last().expect("a record is kept before its entries are held");
-        let (task, entry) = (record.task, short(self.entries.len()));
+        let (task, from, first) = (record.task, record.from, record.contexts);
+        let place = |part: &[u8]| from + short(part.as_ptr().addr() - value.as_ptr().addr());
+        let known = self.arena.contexts.len() - first as usize;
+        self.arena.contexts.extend(contexts[known..].iter().map(|part| (place(part), short(part.len()))));
+        let entry = short(self.entries.len());
         self.entries.push(Held {
-            from: record.from + short(at),
-            length: short(length),
+            from: place(read.bytes),
+            length: short(read.bytes.len()),
             record: short(self.records.len() - 1),
-            index,
+            context: read.context.checked_sub(1).map_or(END, |number| first + number),
+            index: read.index,
             next: END,
         });
         let touched = self.touch(node, task);
@@ -185,14 +226,14 @@ impl Overlay {
         (at != END).then(|| EntryAt { held: self.entries[at as usize], at })
     }
 
-    /// Takes the bytes of the held records out, so that entries can borrow them while customers change.
-    pub(super) fn lend_bytes(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.bytes)
+    /// Takes the arena out, so that entries can borrow from it while customers change.
+    pub(super) fn lend(&mut self) -> Arena {
+        std::mem::take(&mut self.arena)
     }
 
-    /// Puts them back.
-    pub(super) fn return_bytes(&mut self, bytes: Vec<u8>) {
-        self.bytes = bytes;
+    /// Puts it back.
+    pub(super) fn take_back(&mut self, arena: Arena) {
+        self.arena = arena;
     }
 
     /// The record of an entry, and what it has besides its value.
@@ -216,19 +257,20 @@ impl Overlay {
         self.index.clear();
         self.entries.clear();
         self.records.clear();
-        self.bytes.clear();
+        self.arena.bytes.clear();
+        self.arena.contexts.clear();
     }
 }
 
 impl HeldRecord {
     /// The record as it came.
-    pub(super) fn input<'r>(&self, bytes: &'r [u8], extra: &'r Extra) -> InputRecord<'r> {
+    pub(super) fn input<'r>(&self, lent: &Lent<'r>, extra: &'r Extra) -> InputRecord<'r> {
         InputRecord {
             task: self.task,
             offset: self.offset,
             received_at: self.received_at,
             key: extra.key.as_deref(),
-            value: Some(slice(bytes, self.from, self.length)),
+            value: Some(slice(lent.bytes, self.from, self.length)),
             headers: &extra.headers,
         }
     }
