@@ -10,6 +10,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its user")]
 
 mod bench;
+mod chaos;
 mod generate;
 mod kafka;
 mod steps;
@@ -54,6 +55,8 @@ enum Command {
         #[command(subcommand)]
         action: kafka::Action,
     },
+    /// Kill, stall and disturb several processes on three real brokers, and judge what came out
+    Chaos(chaos::Storm),
     /// Run the benchmarks in release mode, passing all arguments on
     Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Command::Tidy { update } => tidy::run(update),
         Command::Generate { check } => generate::run(check),
         Command::Kafka { action } => kafka::run(&action),
+        Command::Chaos(storm) => chaos::run(&storm),
         Command::Bench { arguments } => bench::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {

@@ -74,6 +74,7 @@ pub struct Deployment {
     sources: Vec<Source>,
     extra: String,
     folder: PathBuf,
+    kept: std::cell::Cell<bool>,
 }
 
 impl Deployment {
@@ -90,7 +91,8 @@ impl Deployment {
         let prefix = format!("{application}.");
         let Kafka { direct, brokers, replication } = kafka;
         let (sources, extra) = (sources.to_vec(), extra.to_owned());
-        let deployment = Self { application, prefix, brokers, replication, direct, sources, extra, folder };
+        let deployment =
+            Self { application, prefix, brokers, replication, direct, sources, extra, folder, kept: false.into() };
         deployment.call(&["topics", "apply", "--sources"]);
         deployment
     }
@@ -98,6 +100,11 @@ impl Deployment {
     /// A source of kind and name `web` with a topic of its own.
     pub fn web_source() -> Source {
         Source { name: "web", topic: unique_name("web"), lines: "" }
+    }
+
+    /// Leaves the folder where it is, to be looked at.
+    pub fn keep(&self) {
+        self.kept.set(true);
     }
 
     /// Folder with its configurations and the logs of its processes.
@@ -200,7 +207,7 @@ format = "json"
 impl Drop for Deployment {
     fn drop(&mut self) {
         // What cannot be removed now is only disk space below `target`. After a failure it is kept to be looked at.
-        if !std::thread::panicking() {
+        if !std::thread::panicking() && !self.kept.get() {
             let _ = std::fs::remove_dir_all(&self.folder);
         }
     }

@@ -2,7 +2,9 @@
 
 #![allow(dead_code, reason = "every test program uses a part of this module")]
 
+pub mod feeder;
 pub mod load;
+pub mod storm;
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
