@@ -1,7 +1,9 @@
 //! One thread that runs a worker on librdkafka: polls, hands over, carries out effects, reports what came of them.
 
 mod carry_out;
+mod local;
 mod membership;
+mod restoring;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,17 +13,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers, Message};
-use throughline_model::{Now, ReceivedAt, RecordOffset, Stage};
+use throughline_model::{NextOffset, Now, Partition, ReceivedAt, RecordOffset, Stage};
 use throughline_worker::input::RecordHeaders;
-use throughline_worker::{
-    Effects, Input, InputRecord, Outputs, Processor, StateMismatch, TaskId, Worker, WorkerOptions,
-};
+use throughline_worker::{Effects, Input, InputRecord, Outputs, Processor, TaskId, Worker, WorkerOptions};
 
 use crate::classify::{Reaction, classify};
 use crate::client::ClientOptions;
 use crate::context::WorkerContext;
+use crate::driver::local::CommittedLogs;
 use crate::producer::TxnProducer;
-use crate::restore::Restore;
+use crate::restore::{RestoreOptions, RestoreProgress, Restores};
 use crate::status::{Lag, WorkerStatus};
 
 /// Where a source partition starts that the group has no offset for.
@@ -66,6 +67,8 @@ pub struct DriverOptions {
     pub connect_timeout: Duration,
     /// Records taken from one poll round before the worker looks at the clock.
     pub poll_records_max: usize,
+    /// How state is read back.
+    pub restore: RestoreOptions,
 }
 
 /// Told from outside, and telling the outside.
@@ -104,8 +107,8 @@ pub trait Observer<P>: Send {
     fn produced(&mut self, _outputs: &Outputs) {}
     /// Lag of the owned partitions.
     fn lag(&mut self, _lag: &[Lag]) {}
-    /// A restore moved on: read, total, and whether it is over.
-    fn restore(&mut self, _records: u64, _total: u64, _took: Option<Duration>) {}
+    /// Once a second, and when it is over: how far the restore of a partition is.
+    fn restore(&mut self, _partition: Partition, _progress: RestoreProgress, _is_over: bool) {}
     /// Once a second: partitions that wait for something outside, and partitions whose state is read back.
     fn waiting(&mut self, _stalled: usize, _restoring: usize) {}
     /// Once a second: sizes.
@@ -147,6 +150,9 @@ pub enum DriverError {
     /// Fenced again and again.
     #[error("fenced {0} times without a commit between: another deployment uses the transactional id {1}")]
     FencedRepeatedly(u32, String),
+    /// The machine gives no more threads.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
     /// Another process is this static member.
     #[error("another process is member {0}: give each process of a deployment its own instance.ordinal")]
     Superseded(String),
@@ -164,10 +170,10 @@ pub(super) struct Driver<P, O> {
     effects: Effects,
     consumer: BaseConsumer<WorkerContext>,
     producer: TxnProducer,
-    restores: Vec<(Restore, Instant)>,
-    restore_queue: Vec<TaskId>,
-    /// Partitions without a committed offset: their changelog must be empty.
-    unanchored: Vec<TaskId>,
+    restores: Restores,
+    logs: CommittedLogs,
+    /// What the group had committed at the assignment: position and `txn_seq`. Without it the changelog must be empty.
+    anchors: BTreeMap<TaskId, (NextOffset, u64)>,
     stalled: BTreeMap<TaskId, Instant>,
     txn_began: Option<Instant>,
     /// Time spent on the records of the open transaction.
@@ -204,6 +210,9 @@ pub fn run<P: Processor, O: Observer<P>>(
     let producer = membership::connect(&client, &options)?;
     let consumer = membership::join(&client, &options)?;
     let worker = Worker::new(options.worker, processor);
+    let changelog = options.changelog.clone().unwrap_or_default();
+    let restores = Restores::new(client.clone(), &options.name, changelog, options.restore.clone());
+    let logs = CommittedLogs::new(&client, &options);
     let mut driver = Driver {
         client,
         options,
@@ -213,9 +222,9 @@ pub fn run<P: Processor, O: Observer<P>>(
         effects: Effects::default(),
         consumer,
         producer,
-        restores: Vec::new(),
-        restore_queue: Vec::new(),
-        unanchored: Vec::new(),
+        restores,
+        logs,
+        anchors: BTreeMap::new(),
         stalled: BTreeMap::new(),
         txn_began: None,
         applying: Duration::ZERO,
@@ -233,6 +242,7 @@ pub fn run<P: Processor, O: Observer<P>>(
         receiving: None,
     };
     let result = driver.run();
+    driver.logs.close_all();
     driver.publish_status();
     membership::close(driver.consumer);
     result
@@ -271,7 +281,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
     /// Takes records until the round is full, nothing is there, or the worker wants something done.
     fn poll(&mut self) -> Result<(), DriverError> {
         // While only restores go on, waiting here would slow them down.
-        let mut wait = if self.restores.is_empty() { Duration::from_millis(5) } else { Duration::ZERO };
+        let mut wait = self.restores.patience();
         let at = now();
         let mut busy = None;
         for _ in 0..self.options.poll_records_max {
@@ -358,57 +368,6 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         tracing::warn!(worker = self.options.name, ?reaction, %error, "kafka fault");
     }
 
-    fn step_restores(&mut self) -> Result<(), DriverError> {
-        if !self.restore_queue.is_empty() {
-            let tasks = std::mem::take(&mut self.restore_queue);
-            let topic = self.options.changelog.clone().expect("only a stage with a changelog restores");
-            match Restore::start(&self.client, &self.options.name, &topic, &tasks) {
-                Ok(restore) => self.restores.push((restore, Instant::now())),
-                Err(error) if classify(&error) == Reaction::Retry => {
-                    self.note_fault(Reaction::Retry, &error);
-                    self.restore_queue = tasks;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        let mut finished = Vec::new();
-        let processor = self.worker.processor_mut();
-        let mut mismatch: Option<(TaskId, StateMismatch)> = None;
-        let unanchored = &self.unanchored;
-        for (restore, began) in &mut self.restores {
-            let outcome = restore.step(Duration::from_millis(20), |task, key, value| {
-                let result = if unanchored.contains(&task) && value.is_some() {
-                    Err(StateMismatch(
-                        "the changelog holds state but the consumer group has no offset; nothing is reset silently: \
-                         restore the group's offsets or choose a new application id"
-                            .to_owned(),
-                    ))
-                } else {
-                    processor.restore(task, key, value)
-                };
-                result.map_err(|why| (task, why))
-            });
-            match outcome {
-                Ok(Ok(progress)) => finished.extend(progress.finished),
-                Ok(Err(why)) => mismatch = Some(why),
-                Err(error) if classify(&error) == Reaction::Retry => {}
-                Err(error) => return Err(error.into()),
-            }
-            let took = restore.is_done().then(|| began.elapsed());
-            self.observer.restore(restore.records, restore.records_total, took);
-        }
-        if let Some((task, why)) = mismatch {
-            let topic = self.options.changelog.clone().unwrap_or_default();
-            return Err(DriverError::State { topic, partition: task.partition, why: why.0 });
-        }
-        self.restores.retain(|(restore, _)| !restore.is_done());
-        for task in finished {
-            tracing::info!(worker = self.options.name, partition = task.partition, "restored");
-            self.input(Input::Restored(task))?;
-        }
-        Ok(())
-    }
-
     fn unstall(&mut self) -> Result<(), DriverError> {
         if self.stalled.is_empty() {
             return Ok(());
@@ -437,6 +396,9 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         }
         let restoring = self.worker.tasks().filter(|(_, restoring)| *restoring).count();
         self.observer.waiting(self.stalled.len(), restoring);
+        for (task, progress) in self.restores.progress() {
+            self.observer.restore(Partition(task.partition), progress, false);
+        }
         self.observer.tick(self.worker.processor_mut());
         self.publish_status();
     }
@@ -466,6 +428,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
     }
 
     pub(super) fn publish_status(&self) {
+        let restores: BTreeMap<TaskId, RestoreProgress> = self.restores.progress().collect();
         let tasks = self
             .worker
             .tasks()
@@ -478,13 +441,10 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
                     partition: task.partition,
                     restoring,
                     stalled: self.stalled.contains_key(&task),
+                    restore: restores.get(&task).copied(),
                 }
             })
             .collect();
-        let restore = self.restores.iter().fold(None, |sum: Option<(u64, u64)>, (restore, _)| {
-            let (read, total) = sum.unwrap_or_default();
-            Some((read + restore.records, total + restore.records_total))
-        });
         *self.control.status.lock().expect("no panic while holding a status") = WorkerStatus {
             name: self.options.name.clone(),
             stage: self.options.stage.as_str(),
@@ -492,7 +452,6 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             tasks,
             joined: self.joined,
             last_fault: self.last_fault.clone(),
-            restore,
         };
     }
 }

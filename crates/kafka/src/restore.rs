@@ -1,20 +1,34 @@
-//! Reading a changelog back, up to the high watermark that was there at assignment.
+//! Reading state back, up to the high watermark that the changelog had at assignment.
+//!
+//! Reader threads, a bounded number of them, load local logs and read changelogs; the worker takes over what they read in
+//! short slices between its polls, so that its other partitions go on. A reader has one consumer and reads its partitions in
+//! parallel.
 //!
 //! The high watermark is asked for with a read-uncommitted handle, then reading starts once the last stable offset has
 //! reached it. Stopping at the last stable offset of that moment would silently lose what an open transaction was about
 //! to commit. No particular record is waited for: the last one may be a control record.
 
-use std::collections::BTreeMap;
+mod positions;
+mod reader;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
-use rdkafka::message::Message;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use throughline_worker::TaskId;
+use throughline_worker::{Processor, StateMismatch, TaskId};
+
+pub(crate) use positions::Positions;
+use reader::{Job, Piece, Reader};
 
 use crate::client::ClientOptions;
+use crate::local_log::format::records;
+use crate::local_log::{Claim, Keeper, LogWriter};
+
+/// Blocks of records that wait for the worker; one has a quarter of a megabyte.
+const PIECES_MAX: usize = 8;
 
 #[derive(Debug, Default)]
 struct Quiet;
@@ -22,130 +36,301 @@ struct Quiet;
 impl ClientContext for Quiet {}
 impl ConsumerContext for Quiet {}
 
-/// One restore of several partitions of one changelog.
-pub(crate) struct Restore {
-    reader: BaseConsumer<Quiet>,
-    topic: String,
-    /// Partitions whose last stable offset is still behind the high watermark: partition to task and that watermark.
-    waiting: BTreeMap<i32, (TaskId, i64)>,
-    /// Partitions being read.
-    reading: BTreeMap<i32, TaskId>,
-    assigned: TopicPartitionList,
-    pub(crate) records: u64,
-    pub(crate) records_total: u64,
+/// How state is kept beside the changelog, and read back.
+#[derive(Debug, Clone)]
+pub struct RestoreOptions {
+    /// Local logs; none: the changelog alone.
+    pub keeper: Option<Arc<Keeper>>,
+    /// Reader threads of one worker at most.
+    pub readers_max: usize,
 }
 
-/// What a step of a restore brought.
-#[derive(Debug, Default)]
-pub(crate) struct Progress {
-    /// Partitions read to the end.
-    pub(crate) finished: Vec<TaskId>,
+impl Default for RestoreOptions {
+    fn default() -> Self {
+        Self { keeper: None, readers_max: 2 }
+    }
 }
 
-const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
+/// Where state comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Nothing yet: the changelog still holds an open transaction, or other partitions come first.
+    Waiting,
+    /// The local log.
+    LocalLog,
+    /// The changelog.
+    Changelog,
+}
 
-impl Restore {
-    /// Takes the high watermarks of these partitions.
-    pub(crate) fn start(
-        client: &ClientOptions,
-        client_id: &str,
-        topic: &str,
-        tasks: &[TaskId],
-    ) -> Result<Self, KafkaError> {
-        let uncommitted: BaseConsumer<Quiet> = client.reader(client_id, false).create_with_context(Quiet)?;
-        let reader: BaseConsumer<Quiet> = client.reader(client_id, true).create_with_context(Quiet)?;
-        let mut waiting = BTreeMap::new();
-        let mut records_total = 0;
-        for task in tasks {
-            let (low, high) = uncommitted.fetch_watermarks(topic, task.partition, METADATA_TIMEOUT)?;
-            records_total += u64::try_from(high - low).unwrap_or(0);
-            waiting.insert(task.partition, (*task, high));
+impl Origin {
+    /// The word for people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::LocalLog => "local_log",
+            Self::Changelog => "changelog",
         }
-        Ok(Self {
-            reader,
-            topic: topic.to_owned(),
-            waiting,
-            reading: BTreeMap::new(),
-            assigned: TopicPartitionList::new(),
-            records: 0,
-            records_total,
-        })
+    }
+}
+
+/// How far the restore of a partition is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RestoreProgress {
+    /// What is being read.
+    pub origin: Origin,
+    /// Records read, deletions included.
+    pub records: u64,
+    /// Of those, records of the local log.
+    pub local_records: u64,
+    /// Bytes of keys and values read.
+    pub bytes: u64,
+    /// Records of the local log and offsets of the changelog still to read. Offsets have gaps, so there may be fewer records.
+    pub remaining: u64,
+    /// Since when.
+    pub elapsed: Duration,
+    /// At the rate so far; none while nothing was read.
+    pub left: Option<Duration>,
+}
+
+struct UnderWay {
+    run: u64,
+    began: Instant,
+    /// When the first piece was read.
+    reading_since: Option<Instant>,
+    progress: RestoreProgress,
+    total: u64,
+}
+
+impl UnderWay {
+    fn progress(&self) -> RestoreProgress {
+        let done = self.total.saturating_sub(self.progress.remaining);
+        let left = self.reading_since.filter(|_| done > 0).map(|since| {
+            let each = since.elapsed().as_secs_f64() / done as f64;
+            Duration::from_secs_f64(each * self.progress.remaining as f64)
+        });
+        RestoreProgress { elapsed: self.began.elapsed(), left, ..self.progress }
+    }
+}
+
+/// A partition whose state is complete.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) task: TaskId,
+    /// Its local log, to be kept from now on.
+    pub(crate) log: Option<(Claim, LogWriter)>,
+    pub(crate) progress: RestoreProgress,
+}
+
+/// Why a restore cannot go on.
+#[derive(Debug)]
+pub(crate) enum RestoreFault {
+    /// The state must not be continued.
+    Mismatch(TaskId, StateMismatch),
+    /// The client failed and will fail again.
+    Client(KafkaError),
+    /// A thread could not be started.
+    Thread(std::io::Error),
+}
+
+/// The restores of one worker.
+pub(crate) struct Restores {
+    client: ClientOptions,
+    client_id: String,
+    topic: String,
+    options: RestoreOptions,
+    sender: mpsc::SyncSender<Piece>,
+    pieces: mpsc::Receiver<Piece>,
+    queue: Vec<Job>,
+    under_way: BTreeMap<TaskId, UnderWay>,
+    /// Runs whose partition was given back.
+    forgotten: Arc<Mutex<BTreeSet<u64>>>,
+    readers: usize,
+    runs: u64,
+    /// Faults of readers that they meet by trying again.
+    pub(crate) faults: Vec<KafkaError>,
+    /// The last step found nothing to take over.
+    starved: bool,
+}
+
+impl Restores {
+    /// None yet.
+    pub(crate) fn new(client: ClientOptions, client_id: &str, topic: String, options: RestoreOptions) -> Self {
+        let (sender, pieces) = mpsc::sync_channel(PIECES_MAX);
+        Self {
+            client,
+            client_id: client_id.to_owned(),
+            topic,
+            options,
+            sender,
+            pieces,
+            queue: Vec::new(),
+            under_way: BTreeMap::new(),
+            forgotten: Arc::default(),
+            readers: 0,
+            runs: 0,
+            faults: Vec::new(),
+            starved: false,
+        }
     }
 
     /// Whether nothing is left to read.
-    pub(crate) fn is_done(&self) -> bool {
-        self.waiting.is_empty() && self.reading.is_empty()
+    pub(crate) fn is_empty(&self) -> bool {
+        self.under_way.is_empty()
     }
 
-    /// Partitions were given back: they need not be read any more.
+    /// Whether threads still read, perhaps for nobody.
+    pub(crate) const fn has_readers(&self) -> bool {
+        self.readers > 0
+    }
+
+    /// How long the worker may wait for records of its other partitions.
+    pub(crate) fn patience(&self) -> Duration {
+        if self.is_empty() { Duration::from_millis(5) } else { Duration::from_millis(u64::from(self.starved)) }
+    }
+
+    /// How far each restore is.
+    pub(crate) fn progress(&self) -> impl Iterator<Item = (TaskId, RestoreProgress)> + '_ {
+        self.under_way.iter().map(|(task, at)| (*task, at.progress()))
+    }
+
+    /// Reads a partition back. `continues`: the group has committed something for its input, so there must be state.
+    pub(crate) fn begin(&mut self, task: TaskId, continues: bool) {
+        self.runs += 1;
+        self.queue.push(Job { run: self.runs, task, continues });
+        let progress = RestoreProgress {
+            origin: Origin::Waiting,
+            records: 0,
+            local_records: 0,
+            bytes: 0,
+            remaining: 0,
+            elapsed: Duration::ZERO,
+            left: None,
+        };
+        let under_way = UnderWay { run: self.runs, began: Instant::now(), reading_since: None, progress, total: 0 };
+        self.under_way.insert(task, under_way);
+    }
+
+    /// The partition was given back: it need not be read any more.
     pub(crate) fn forget(&mut self, task: TaskId) {
-        self.waiting.retain(|_, (waiting, _)| *waiting != task);
-        self.reading.retain(|_, reading| *reading != task);
+        let queued = self.queue.len();
+        self.queue.retain(|job| job.task != task);
+        let is_with_a_reader = self.queue.len() == queued;
+        if let Some(under_way) = self.under_way.remove(&task).filter(|_| is_with_a_reader) {
+            self.forgotten.lock().expect("no panic while forgetting").insert(under_way.run);
+        }
     }
 
-    /// Reads for at most `budget` and hands every record to `sink`.
-    pub(crate) fn step<E>(
+    /// Nothing of what was begun is wanted any more.
+    pub(crate) fn forget_all(&mut self) {
+        for task in self.under_way.keys().copied().collect::<Vec<_>>() {
+            self.forget(task);
+        }
+    }
+
+    /// Starts readers for what waits, and hands what was read to the processor for at most `budget`.
+    pub(crate) fn step<P: Processor>(
         &mut self,
         budget: Duration,
-        mut sink: impl FnMut(TaskId, &[u8], Option<&[u8]>) -> Result<(), E>,
-    ) -> Result<Result<Progress, E>, KafkaError> {
-        let mut progress = Progress::default();
-        self.admit(&mut progress)?;
+        processor: &mut P,
+        mut check: impl FnMut(TaskId, Option<&[u8]>) -> Result<(), StateMismatch>,
+    ) -> Result<Vec<Finished>, RestoreFault> {
+        self.dispatch()?;
         let deadline = Instant::now() + budget;
-        while !self.reading.is_empty() {
-            match self.reader.poll(Duration::from_millis(5)) {
-                Some(Ok(record)) => {
-                    self.records += 1;
-                    if let (Some(task), Some(key)) = (self.reading.get(&record.partition()), record.key())
-                        && let Err(error) = sink(*task, key, record.payload())
-                    {
-                        return Ok(Err(error));
-                    }
-                }
-                Some(Err(KafkaError::PartitionEOF(partition))) => {
-                    if let Some(task) = self.reading.remove(&partition) {
-                        progress.finished.push(task);
-                    }
-                }
-                Some(Err(error)) => match crate::classify::classify(&error) {
-                    crate::classify::Reaction::Retry => {}
-                    _ => return Err(error),
-                },
-                None => {}
-            }
+        let mut finished = Vec::new();
+        self.starved = true;
+        while let Ok(piece) = self.pieces.try_recv() {
+            self.starved = false;
+            self.take(piece, processor, &mut check, &mut finished)?;
             if Instant::now() >= deadline {
                 break;
             }
         }
-        Ok(Ok(progress))
+        Ok(finished)
     }
 
-    /// Begins to read the partitions whose last stable offset has reached the high watermark.
-    fn admit(&mut self, progress: &mut Progress) -> Result<(), KafkaError> {
-        if self.waiting.is_empty() {
-            return Ok(());
+    fn dispatch(&mut self) -> Result<(), RestoreFault> {
+        while !self.queue.is_empty() && self.readers < self.options.readers_max {
+            // What came together is shared out evenly among the readers that are free.
+            let share = self.queue.len().div_ceil(self.options.readers_max - self.readers);
+            let jobs: Vec<Job> = self.queue.drain(..share).collect();
+            let reader = Reader::new(
+                self.client.clone(),
+                &self.client_id,
+                &self.topic,
+                self.options.keeper.clone(),
+                jobs,
+                self.sender.clone(),
+                Arc::clone(&self.forgotten),
+            );
+            std::thread::Builder::new()
+                .name("restore".to_owned())
+                .spawn(move || reader.run())
+                .map_err(RestoreFault::Thread)?;
+            self.readers += 1;
         }
-        let mut admitted = TopicPartitionList::new();
-        for (partition, (task, high)) in self.waiting.clone() {
-            let (low, stable) = self.reader.fetch_watermarks(&self.topic, partition, METADATA_TIMEOUT)?;
-            if stable < high {
-                continue;
+        Ok(())
+    }
+
+    /// The restore that a piece belongs to, unless its partition was given back, and perhaps assigned again.
+    fn current(&mut self, run: u64, task: TaskId) -> Option<&mut UnderWay> {
+        self.under_way.get_mut(&task).filter(|at| at.run == run)
+    }
+
+    fn take<P: Processor>(
+        &mut self,
+        piece: Piece,
+        processor: &mut P,
+        check: &mut impl FnMut(TaskId, Option<&[u8]>) -> Result<(), StateMismatch>,
+        finished: &mut Vec<Finished>,
+    ) -> Result<(), RestoreFault> {
+        match piece {
+            Piece::Began { run, task, total } => {
+                if let Some(at) = self.current(run, task) {
+                    (at.total, at.progress.remaining) = (total, total);
+                }
             }
-            self.waiting.remove(&partition);
-            if low == stable {
-                progress.finished.push(task);
-            } else {
-                self.reading.insert(partition, task);
-                admitted.add_partition_offset(&self.topic, partition, Offset::Beginning)?;
+            Piece::Records { run, task, origin, payload, remaining } => {
+                let Some(at) = self.current(run, task) else { return Ok(()) };
+                at.reading_since.get_or_insert_with(Instant::now);
+                let mut count = 0;
+                for (key, value) in records(&payload) {
+                    check(task, value)
+                        .and_then(|()| processor.restore(task, key, value))
+                        .map_err(|why| RestoreFault::Mismatch(task, why))?;
+                    count += 1;
+                }
+                at.progress.origin = origin;
+                at.progress.records += count;
+                at.progress.local_records += if origin == Origin::LocalLog { count } else { 0 };
+                at.progress.bytes += payload.len() as u64;
+                at.progress.remaining = remaining;
             }
-        }
-        if admitted.count() > 0 {
-            if self.assigned.count() == 0 {
-                self.reader.assign(&admitted)?;
-            } else {
-                self.reader.incremental_assign(&admitted)?;
+            Piece::Again { run, task } => {
+                if let Some(at) = self.current(run, task) {
+                    (at.progress.records, at.progress.local_records) = (0, 0);
+                    processor.revoke(task);
+                    processor.assign(task);
+                }
             }
-            self.assigned = admitted;
+            Piece::Finished { run, task, log } => {
+                if self.current(run, task).is_some()
+                    && let Some(at) = self.under_way.remove(&task)
+                {
+                    finished.push(Finished { task, log, progress: at.progress() });
+                }
+            }
+            Piece::Refused { run, task, why } => {
+                if self.current(run, task).is_some() {
+                    return Err(RestoreFault::Mismatch(task, StateMismatch(why)));
+                }
+            }
+            Piece::Fault(error) => self.faults.push(error),
+            Piece::Failed(error) => return Err(RestoreFault::Client(error)),
+            Piece::Left { panicked } => {
+                assert!(!panicked, "a reader of a restore panicked");
+                self.readers -= 1;
+            }
         }
         Ok(())
     }

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
+use crate::restore::RestoreProgress;
+
 /// Lag of one input partition as the client's statistics tell it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lag {
@@ -36,6 +38,8 @@ pub struct TaskStatus {
     pub stalled: bool,
     /// Records behind, if known.
     pub lag_records: Option<i64>,
+    /// How far its restore is, while it is restored.
+    pub restore: Option<RestoreProgress>,
 }
 
 /// What a worker does right now.
@@ -53,8 +57,6 @@ pub struct WorkerStatus {
     pub joined: bool,
     /// The last fault, empty if none.
     pub last_fault: String,
-    /// Changelog records read by the restore under way, and how many there are.
-    pub restore: Option<(u64, u64)>,
 }
 
 // A narrow reader of librdkafka's statistics: everything else is skipped.

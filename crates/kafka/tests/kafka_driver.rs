@@ -14,6 +14,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use throughline_kafka::admin::Admin;
 use throughline_kafka::client::ClientOptions;
 use throughline_kafka::driver::{Control, DriverError, DriverOptions, Observer, Start, run};
+use throughline_kafka::restore::RestoreOptions;
 use throughline_model::{Stage, Topic};
 use throughline_testkit::broker::{Broker, unique_name};
 use throughline_worker::WorkerOptions;
@@ -78,6 +79,7 @@ impl Deployment {
             session_timeout: Duration::from_secs(6),
             connect_timeout: Duration::from_secs(30),
             poll_records_max: 100,
+            restore: RestoreOptions::default(),
         }
     }
 

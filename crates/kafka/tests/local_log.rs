@@ -338,7 +338,7 @@ fn a_full_disk_ends_the_log_and_removes_it() {
     let options = KeeperOptions { disk: Arc::new(disk.clone()), ..KeeperOptions::new(scratch("full")) };
     let keeper = Keeper::start(options).expect("a directory of its own");
     let writer = LogWriter::go_on(Arc::new(disk.clone()), folder(), identity(), limits(), Survey::default(), NOW);
-    let log = keeper.keep(3, writer.expect("room for a header"));
+    let log = keeper.keep(keeper.claim(3).expect("free"), writer.expect("room for a header"));
     for _ in 0..5 {
         let mut block = RecordsBlock::default();
         block.push(b"key", Some(&[1; 700]));
@@ -358,7 +358,7 @@ fn a_disk_that_is_too_slow_ends_the_log() {
         KeeperOptions { disk: Arc::new(disk.clone()), backlog_bytes_max: 100, ..KeeperOptions::new(scratch("slow")) };
     let keeper = Keeper::start(options).expect("a directory of its own");
     let writer = LogWriter::go_on(Arc::new(disk.clone()), folder(), identity(), limits(), Survey::default(), NOW);
-    let log = keeper.keep(3, writer.expect("room"));
+    let log = keeper.keep(keeper.claim(3).expect("free"), writer.expect("room"));
     let mut block = RecordsBlock::default();
     block.push(b"key", Some(&[1; 700]));
     keeper.append(&log, block, None);
@@ -376,6 +376,20 @@ fn a_directory_belongs_to_one_process() {
     assert!(second.to_string().contains(&*directory.to_string_lossy()), "{second}");
     drop(first);
     assert!(Lock::take(&directory).is_ok());
+}
+
+#[test]
+fn a_log_is_claimed_until_it_is_closed() {
+    let disk = Memory::new(usize::MAX);
+    let options = KeeperOptions { disk: Arc::new(disk.clone()), ..KeeperOptions::new(scratch("claim")) };
+    let keeper = Keeper::start(options).expect("a directory of its own");
+    let writer = open(&disk, Survey::default());
+    let log = keeper.keep(keeper.claim(3).expect("free"), writer);
+    assert!(keeper.claim(3).is_none());
+    assert!(keeper.claim(4).is_some());
+    keeper.close(&log);
+    keeper.settle();
+    assert!(keeper.claim(3).is_some());
 }
 
 #[test]

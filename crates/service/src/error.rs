@@ -43,7 +43,7 @@ impl From<DriverError> for ServiceError {
             DriverError::Unreachable(_) => Self::Unreachable(text),
             DriverError::State { .. } => Self::Mismatch(text),
             DriverError::FencedRepeatedly(..) | DriverError::Superseded(_) => Self::Fenced(text),
-            DriverError::Client(_) => Self::Unexpected(text),
+            DriverError::Client(_) | DriverError::Thread(_) => Self::Unexpected(text),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use throughline_kafka::classify::Reaction;
 use throughline_kafka::driver::{CommitTimes, Observer};
@@ -10,6 +10,7 @@ use throughline_kafka::metrics::{
     AgeOrigin, Ages, CommitPhase, PauseReason, RebalanceKind, SourceRecordCounts, StageMetrics, TopicLabel,
     TransactionOutcome,
 };
+use throughline_kafka::restore::RestoreProgress;
 use throughline_kafka::status::Lag;
 use throughline_model::{FateCounts, Partition, RejectionReason, SourceKind, Stage, Topic, WithheldReason};
 use throughline_normalize::SchemaSource;
@@ -108,10 +109,11 @@ impl Common {
         }
     }
 
-    fn restore(&self, records: u64, total: u64, took: Option<Duration>) {
-        match took {
-            Some(took) => self.metrics.restored(Partition(0), records, took.as_secs_f64()),
-            None => self.metrics.set_restore_remaining(Partition(0), total.saturating_sub(records)),
+    fn restore(&self, partition: Partition, progress: RestoreProgress, is_over: bool) {
+        if is_over {
+            self.metrics.restored(partition, progress.records, progress.elapsed.as_secs_f64());
+        } else {
+            self.metrics.set_restore_remaining(partition, progress.remaining);
         }
     }
 }
@@ -148,8 +150,8 @@ macro_rules! common {
             self.common.metrics.set_paused(PauseReason::Restoring, restoring);
         }
 
-        fn restore(&mut self, records: u64, total: u64, took: Option<Duration>) {
-            self.common.restore(records, total, took);
+        fn restore(&mut self, partition: Partition, progress: RestoreProgress, is_over: bool) {
+            self.common.restore(partition, progress, is_over);
         }
     };
 }

@@ -9,6 +9,7 @@ use throughline_api::{Note, PartitionState, PartitionStatus, Status, WorkerStatu
 use throughline_codec::record::Encoding;
 use throughline_experience::{Customer, Rules};
 use throughline_kafka::driver::Control;
+use throughline_kafka::restore::RestoreProgress;
 use throughline_model::murmur2::partition_of;
 use throughline_model::{CustomerId, EventTime, IdHasher, IdentifierType, Now, Partition, Purpose, Score};
 use throughline_pipeline::publish::{self, Deployment};
@@ -208,8 +209,8 @@ fn worker_status(number: u32, control: &Control, notes: &mut Vec<Note>) -> Worke
     if !status.last_fault.is_empty() {
         note(format!("last fault: {}", status.last_fault), "look at the brokers if it repeats");
     }
-    if let Some((read, total)) = status.restore {
-        note(format!("restoring, {read} of {total} changelog records read"), "wait; other partitions go on");
+    if let Some(text) = restoring(&status) {
+        note(text, "wait; other partitions go on");
     }
     if status.tasks.iter().any(|task| task.stalled) {
         note(
@@ -237,12 +238,27 @@ fn worker_status(number: u32, control: &Control, notes: &mut Vec<Note>) -> Worke
                 next_offset: None,
                 lag_records: task.lag_records.and_then(|lag| u64::try_from(lag).ok()),
                 lag_seconds: None,
-                restore_remaining_records: None,
+                restore_remaining_records: task.restore.map(|restore| restore.remaining),
                 txn_seq: None,
             })
             .collect(),
         bounds: Vec::new(),
     }
+}
+
+/// What the restores of a worker do, together.
+fn restoring(status: &throughline_kafka::status::WorkerStatus) -> Option<String> {
+    let restores: Vec<_> = status.tasks.iter().filter_map(|task| task.restore).collect();
+    if restores.is_empty() {
+        return None;
+    }
+    let (partitions, sum) = (restores.len(), |of: fn(&RestoreProgress) -> u64| restores.iter().map(of).sum::<u64>());
+    let (records, remaining) = (sum(|at| at.records), sum(|at| at.remaining));
+    let mut text = format!("restoring {partitions} partitions, {records} records read, at most {remaining} to go");
+    if let Some(left) = restores.iter().filter_map(|at| at.left).max() {
+        text += &format!(", about {} s left", left.as_secs());
+    }
+    Some(text)
 }
 
 impl Health for Committed {

@@ -10,6 +10,7 @@ use throughline_experience::Rules;
 use throughline_kafka::client::ClientOptions;
 use throughline_kafka::driver::{self, Control, DriverError, DriverOptions, Observer, Start};
 use throughline_kafka::metrics::{Ages, TopicLabel, WorkerMetrics};
+use throughline_kafka::restore::RestoreOptions;
 use throughline_model::{IdHasher, SourceKind, Stage, Topic};
 use throughline_normalize::{Normalizer, SourceOptions};
 use throughline_pipeline::{ExperienceStage, NormalizeStage};
@@ -88,6 +89,7 @@ fn options(config: &Config, stage: Stage, number: u32, inputs: Vec<String>) -> D
         session_timeout: config.transaction.session_timeout,
         connect_timeout: Duration::from_secs(30),
         poll_records_max: 500,
+        restore: RestoreOptions::default(),
     }
 }
 

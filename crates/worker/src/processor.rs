@@ -40,6 +40,14 @@ pub trait Processor {
     /// If the record was written by a deployment that this one must not continue.
     fn restore(&mut self, task: TaskId, key: &[u8], value: Option<&[u8]>) -> Result<(), StateMismatch>;
 
+    /// Everything there is was restored, for a partition whose input has committed transactions.
+    ///
+    /// # Errors
+    /// If something is missing that every transaction leaves behind.
+    fn check_restored(&self, _task: TaskId) -> Result<(), StateMismatch> {
+        Ok(())
+    }
+
     /// The state of a partition is complete as of this position.
     fn restored(&mut self, _task: TaskId, _next: NextOffset) {}
 

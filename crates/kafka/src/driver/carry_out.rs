@@ -54,7 +54,10 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
                 let list = self.list([(task, None)])?;
                 self.consumer.resume(&list)?;
             }
-            Effect::StartRestore(task) => self.restore_queue.push(task),
+            Effect::StartRestore(task) => {
+                let continues = self.anchors.get(&task).is_some_and(|(_, txn_seq)| *txn_seq > 0);
+                self.restores.begin(task, continues);
+            }
             Effect::Stalled(task) => {
                 self.stalled.insert(task, Instant::now() + STALL_RETRY);
             }
@@ -62,6 +65,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             Effect::Published { records } => {
                 self.fenced = 0;
                 self.txn_began = None;
+                self.logs.committed();
                 self.observer.committed(self.worker.processor_mut(), records, self.last_commit);
             }
             Effect::Stop(_) => self.stopped = true,
@@ -88,6 +92,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
 
     fn begin(&mut self) -> Result<(), DriverError> {
         self.txn_began = Some(Instant::now());
+        self.logs.begun();
         match self.producer.begin() {
             Ok(()) => Ok(()),
             Err(error) => {
@@ -110,6 +115,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
     fn try_send(&mut self) -> Result<Result<(), ProduceFault>, DriverError> {
         let sent = self.producer.send(&self.effects.outputs);
         self.observer.produced(&self.effects.outputs);
+        self.logs.collect(&self.effects.outputs);
         self.effects.outputs.clear();
         // A record that is refused at once most often only echoes a delivery that failed before it.
         let code = match sent {
@@ -170,6 +176,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             return Ok(CommitOutcome::Abortable(self.fault_of(code)?));
         }
         let drained = Instant::now();
+        self.logs.take_positions();
         if let Some(outcome) = self.send_offsets(offsets, deadline)? {
             return Ok(outcome);
         }
@@ -297,10 +304,8 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
     pub(super) fn unassign(&mut self, tasks: &[TaskId]) -> Result<(), DriverError> {
         for task in tasks {
             self.stalled.remove(task);
-            self.restore_queue.retain(|queued| queued != task);
-            for (restore, _) in &mut self.restores {
-                restore.forget(*task);
-            }
+            self.restores.forget(*task);
+            self.logs.close(task.partition);
         }
         let list = self.list(tasks.iter().map(|task| (*task, None)))?;
         // Lost partitions too: a cooperative consumer refuses to let go of everything at once, and without an answer to the

@@ -124,15 +124,13 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         let committed = self.committed(&tasks)?;
         let mut assignments = Vec::with_capacity(tasks.len());
         for (task, committed) in tasks.iter().zip(committed) {
-            self.unanchored.retain(|known| known != task);
+            self.anchors.remove(task);
             let (next, txn_seq) = match committed {
-                Some(found) => found,
-                None => {
-                    if self.options.changelog.is_some() {
-                        self.unanchored.push(*task);
-                    }
-                    (self.first_offset(*task)?, 0)
+                Some(found) => {
+                    self.anchors.insert(*task, found);
+                    found
                 }
+                None => (self.first_offset(*task)?, 0),
             };
             assignments.push(Assignment { task: *task, next, txn_seq });
         }
@@ -181,9 +179,9 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             return Err(DriverError::FencedRepeatedly(self.fenced, self.options.transactional_id.clone()));
         }
         self.observer.rebalanced("rejoined", 0);
-        self.restores.clear();
-        self.restore_queue.clear();
-        self.unanchored.clear();
+        self.restores.forget_all();
+        self.logs.close_all();
+        self.anchors.clear();
         self.stalled.clear();
         self.txn_began = None;
         Ok(())

@@ -1,9 +1,9 @@
 //! One thread that writes the local logs of all partitions of a process, so that no worker waits for a disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -67,11 +67,26 @@ struct Shared {
     queued_bytes: AtomicUsize,
     bytes: AtomicU64,
     given_up: [AtomicU64; 2],
+    claims: Mutex<BTreeSet<i32>>,
+}
+
+/// The right to read and write the log of a partition, for as long as it lives. A partition that comes back may be restored
+/// while an earlier restore of it, or its last appends, are not over yet.
+#[derive(Debug)]
+pub struct Claim {
+    partition: i32,
+    shared: Arc<Shared>,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.shared.claims.lock().expect("no panic while holding claims").remove(&self.partition);
+    }
 }
 
 enum Order {
     Keep {
-        partition: i32,
+        claim: Claim,
         writer: Box<LogWriter>,
         alive: Arc<AtomicBool>,
     },
@@ -158,11 +173,19 @@ impl Keeper {
         let _ended = wait.recv();
     }
 
+    /// The right to a partition's log; none while somebody else has it.
+    #[must_use]
+    pub fn claim(&self, partition: i32) -> Option<Claim> {
+        let is_free = self.shared.claims.lock().expect("no panic while holding claims").insert(partition);
+        is_free.then(|| Claim { partition, shared: Arc::clone(&self.shared) })
+    }
+
     /// Takes over the log of a partition that was just restored.
     #[must_use]
-    pub fn keep(&self, partition: i32, writer: LogWriter) -> Kept {
+    pub fn keep(&self, claim: Claim, writer: LogWriter) -> Kept {
         let alive = Arc::new(AtomicBool::new(true));
-        self.order(Order::Keep { partition, writer: Box::new(writer), alive: Arc::clone(&alive) });
+        let partition = claim.partition;
+        self.order(Order::Keep { claim, writer: Box::new(writer), alive: Arc::clone(&alive) });
         Kept { partition, alive }
     }
 
@@ -185,6 +208,11 @@ impl Keeper {
     /// The partition is gone: its log is synced and closed.
     pub fn close(&self, log: &Kept) {
         self.order(Order::Close { partition: log.partition });
+    }
+
+    /// A log could not even be begun.
+    pub(crate) fn count_given_up(&self) {
+        self.shared.given_up[usize::from(GivenUp::Disk.code())].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Figures for metrics.
@@ -222,6 +250,8 @@ pub fn folder(directory: &Path, topic: &str, partition: i32) -> PathBuf {
 struct OpenLog {
     writer: Box<LogWriter>,
     alive: Arc<AtomicBool>,
+    // Given back after the files are closed.
+    _claim: Claim,
 }
 
 struct Logs {
@@ -233,8 +263,9 @@ impl Logs {
     fn run(&mut self, orders: &mpsc::Receiver<Order>) {
         while let Ok(order) = orders.recv() {
             match order {
-                Order::Keep { partition, writer, alive } => {
-                    self.open.insert(partition, OpenLog { writer, alive });
+                Order::Keep { claim, writer, alive } => {
+                    let partition = claim.partition;
+                    self.open.insert(partition, OpenLog { writer, alive, _claim: claim });
                     self.snapshot_if_due(partition);
                     self.weigh();
                 }
@@ -293,7 +324,7 @@ impl Logs {
     fn give_up(&mut self, partition: i32, reason: GivenUp, error: &dyn std::fmt::Display) {
         if let Some(log) = self.open.remove(&partition) {
             log.alive.store(false, Ordering::Relaxed);
-            self.shared.given_up[usize::from(reason == GivenUp::Backlog)].fetch_add(1, Ordering::Relaxed);
+            self.shared.given_up[usize::from(reason.code())].fetch_add(1, Ordering::Relaxed);
             tracing::warn!(
                 partition,
                 %error,

@@ -34,7 +34,8 @@ mod writer;
 
 pub use disk::{Disk, Folder, Lock, LockError};
 pub use index::latest;
-pub use keeper::{Figures, GivenUp, Keeper, KeeperOptions, Kept};
+pub(crate) use keeper::now_millis;
+pub use keeper::{Claim, Figures, GivenUp, Keeper, KeeperOptions, Kept};
 pub use snapshot::Merged;
 pub use survey::{Damage, FileSurvey, Survey, Verdict, read, survey};
 pub use writer::{Limits, LogWriter};
