@@ -17,4 +17,5 @@ pub mod broker;
 pub mod cluster;
 pub mod proxy;
 pub mod registry;
+pub mod sim;
 pub mod verifier;

@@ -1,0 +1,106 @@
+//! Deliberate mistakes. Each must be caught, or the checks prove nothing.
+
+/// A deliberate mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutant {
+    /// An abort is reported and not made.
+    SkipTheAbort,
+    /// The offset of the last record is committed for the next one.
+    CommitTheRecordsOffset,
+    /// Positions stay where an aborted transaction left them.
+    SkipTheSeek,
+    /// The changelog is read up to the last stable offset of the moment.
+    RestoreToTheLastStableOffset,
+    /// The changelog is read with what was not committed.
+    RestoreUncommitted,
+    /// Deletions are ignored while a changelog is read.
+    RestoreWithoutDeletions,
+    /// State that is still in memory is taken without reading the changelog.
+    RestoreNothing,
+    /// State is shown before the commit is known.
+    PublishBeforeCommit,
+    /// What a dropped transaction changed is kept.
+    KeepOverlayAfterAbort,
+    /// Half-built frames of a dropped transaction are kept.
+    KeepFramesAfterAbort,
+    /// The same producer goes on after the end of its transaction timed out.
+    ReuseTheProducer,
+    /// An unknown outcome is taken for committed.
+    IgnoreTxnSeqAndFold,
+    /// An unknown outcome is taken for aborted.
+    IgnoreTxnSeqAndDrop,
+    /// The last entry of a frame is lost where the frame is sealed with the transaction.
+    LoseAFramesTail,
+    /// What a timer gives is written outside the transaction.
+    FireOutsideTheTransaction,
+    /// A transaction of nothing but timers sends no offset.
+    TimersWithoutOffset,
+    /// Offsets are sent before the outputs are acknowledged.
+    OffsetsBeforeDrain,
+    /// Committed offsets are read while a transaction that moves them is open.
+    ReadUnstableOffsets,
+    /// Offsets are sent without the generation of the group.
+    OffsetsWithoutGeneration,
+    /// Offsets are sent although the assignment is known to be lost.
+    CommitWhileLost,
+    /// A failed output does not fail the commit.
+    IgnoreFailedOutputs,
+    /// An abort that failed is taken for done.
+    TakeFailedAbortForDone,
+    /// The record that comes first is rejected in place of the one that was refused.
+    RejectWhateverComesNext,
+    /// Counts of a dropped transaction are kept.
+    CountBeforeCommit,
+    /// The log does not fence the producer before.
+    RegisterWithoutFencing,
+}
+
+impl Mutant {
+    /// All of them.
+    pub const ALL: [Self; 25] = [
+        Self::SkipTheAbort,
+        Self::CommitTheRecordsOffset,
+        Self::SkipTheSeek,
+        Self::RestoreToTheLastStableOffset,
+        Self::RestoreUncommitted,
+        Self::RestoreWithoutDeletions,
+        Self::RestoreNothing,
+        Self::PublishBeforeCommit,
+        Self::KeepOverlayAfterAbort,
+        Self::KeepFramesAfterAbort,
+        Self::ReuseTheProducer,
+        Self::IgnoreTxnSeqAndFold,
+        Self::IgnoreTxnSeqAndDrop,
+        Self::LoseAFramesTail,
+        Self::FireOutsideTheTransaction,
+        Self::TimersWithoutOffset,
+        Self::OffsetsBeforeDrain,
+        Self::ReadUnstableOffsets,
+        Self::OffsetsWithoutGeneration,
+        Self::CommitWhileLost,
+        Self::IgnoreFailedOutputs,
+        Self::TakeFailedAbortForDone,
+        Self::RejectWhateverComesNext,
+        Self::CountBeforeCommit,
+        Self::RegisterWithoutFencing,
+    ];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> String {
+        let mut name = String::new();
+        for letter in format!("{self:?}").chars() {
+            if letter.is_uppercase() && !name.is_empty() {
+                name.push('-');
+            }
+            name.extend(letter.to_lowercase());
+        }
+        name
+    }
+
+    /// The mistake of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mutant| mutant.name() == name)
+    }
+}
