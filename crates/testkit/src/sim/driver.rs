@@ -10,7 +10,7 @@ use throughline_worker::{
 };
 
 use super::cluster::{OffsetsRefused, TRANSACTION_TIMEOUT};
-use super::group::Word;
+use super::group::{Committed, Word};
 use super::instance::{Instance, Queued, bit};
 use super::item::{PARTITIONS, input_slot, refuses, slot_of};
 use super::log::{Fetched, Isolation, Refusal};
@@ -309,9 +309,11 @@ impl World {
     fn send_offsets(&mut self, i: usize, offsets: &[CommitOffset]) -> Turn<Option<CommitOutcome>> {
         let producer = self.instances[i].outbox.producer.expect("a worker has a registered producer");
         let one_back = i64::from(self.is(Mutant::CommitTheRecordsOffset));
-        let mut list = [(0, (0, 0)); PARTITIONS];
+        let by = self.instances[i].process;
+        let mut list = [(0, Committed::default()); PARTITIONS];
         for (at, offset) in list.iter_mut().zip(offsets) {
-            *at = (offset.task.partition as usize, (offset.next.0 - one_back, offset.txn_seq));
+            let committed = Committed { next: offset.next.0 - one_back, txn_seq: offset.txn_seq, by };
+            *at = (offset.task.partition as usize, committed);
         }
         let list = &list[..offsets.len()];
         let only_timers =
@@ -416,7 +418,7 @@ impl World {
         let partition = offset.task.partition as usize;
         if self.is(Mutant::ReuseTheProducer) {
             self.instances[i].outbox.is_open = false;
-            return Ok(Some(self.cluster.groups[group].committed_now(partition).map_or(0, |(_, seq)| seq)));
+            return Ok(Some(self.cluster.groups[group].committed_now(partition).map_or(0, |at| at.txn_seq)));
         }
         self.replace_producer(i)?;
         match self.mutant {
@@ -435,12 +437,19 @@ impl World {
             match self.cluster.groups[group].committed(partition) {
                 Err(_) => self.elapse(i, false, 300),
                 Ok(None) => return Ok(Some(0)),
-                // The same number at another position is somebody else's transaction.
-                Ok(Some((next, seq))) if seq == offset.txn_seq && NextOffset(next) != offset.next => return Ok(None),
-                Ok(Some((_, seq))) => return Ok(Some(seq)),
+                // The same number from another process is somebody else's transaction.
+                Ok(Some(at)) if at.txn_seq == offset.txn_seq && !self.is_ours(i, at, offset) => return Ok(None),
+                Ok(Some(at)) => return Ok(Some(at.txn_seq)),
             }
         }
         Ok(None)
+    }
+}
+
+impl World {
+    fn is_ours(&self, i: usize, at: Committed, sent: CommitOffset) -> bool {
+        let same = self.is(Mutant::IgnoreTheSender) || at.by == self.instances[i].process;
+        same && NextOffset(at.next) == sent.next
     }
 }
 

@@ -8,8 +8,16 @@ use super::chance::Chance;
 /// A set of partitions of a group.
 pub type Mask = u32;
 
-/// An offset with the number that travels in its metadata.
-pub type Committed = (i64, u64);
+/// An offset with what travels in its metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Committed {
+    /// Where to resume.
+    pub next: i64,
+    /// Number of the transaction on this partition.
+    pub txn_seq: u64,
+    /// The process that sent it.
+    pub by: u32,
+}
 
 /// Milliseconds without a sign of life after which a member is dropped.
 pub const SESSION_TIMEOUT: i64 = 10_000;

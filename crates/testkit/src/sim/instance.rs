@@ -97,6 +97,8 @@ pub struct Instance {
     pub stage: usize,
     /// Its stable number: static member and transactional id.
     pub id: usize,
+    /// Which process it is: no other one, before or after, has this number.
+    pub process: u32,
     /// Whether it runs.
     pub is_alive: bool,
     /// It is inside a turn.
@@ -141,12 +143,20 @@ pub struct Instance {
 
 impl Instance {
     /// A process that was just started.
-    pub fn start(stage: usize, id: usize, options: WorkerOptions, mutant: Option<Mutant>, now: i64) -> Self {
+    pub fn start(
+        stage: usize,
+        id: usize,
+        process: u32,
+        options: WorkerOptions,
+        mutant: Option<Mutant>,
+        now: i64,
+    ) -> Self {
         let processor =
             if stage == 0 { SimProcessor::Spread(Spread::new(mutant)) } else { SimProcessor::Fold(Fold::new(mutant)) };
         Self {
             stage,
             id,
+            process,
             is_alive: true,
             is_busy: false,
             is_frozen: false,

@@ -4,7 +4,7 @@
 use throughline_model::NextOffset;
 use throughline_worker::{Assignment, Input, Processor, TaskId};
 
-use super::group::{Mask, SESSION_TIMEOUT, Word};
+use super::group::{Committed, Mask, SESSION_TIMEOUT, Word};
 use super::instance::{Notice, Restore, Standing, bit, tasks};
 use super::item::{input_slot, slot_of};
 use super::log::{Fetched, Isolation};
@@ -157,18 +157,19 @@ impl World {
             let committed = self.committed(i, task)?;
             let instance = &mut self.instances[i];
             instance.unanchored &= !bit(task);
-            let (next, txn_seq) = committed.unwrap_or_else(|| {
+            let at = committed.unwrap_or_else(|| {
                 instance.unanchored |= bit(task);
-                (self.cluster.first_offset(input_slot(stage, task.partition as usize)), 0)
+                let next = self.cluster.first_offset(input_slot(stage, task.partition as usize));
+                Committed { next, ..Committed::default() }
             });
-            assignments.push(Assignment { task, next: NextOffset(next), txn_seq });
+            assignments.push(Assignment { task, next: NextOffset(at.next), txn_seq: at.txn_seq });
         }
         self.boundary(i)?;
         self.input(i, Input::Assigned(&assignments))
     }
 
     /// The committed offset. The read waits for a transaction that is about to move it.
-    fn committed(&mut self, i: usize, task: TaskId) -> Turn<Option<(i64, u64)>> {
+    fn committed(&mut self, i: usize, task: TaskId) -> Turn<Option<Committed>> {
         let (group, partition) = (self.instances[i].stage, task.partition as usize);
         loop {
             self.boundary(i)?;

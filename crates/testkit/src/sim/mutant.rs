@@ -29,6 +29,8 @@ pub enum Mutant {
     IgnoreTxnSeqAndFold,
     /// An unknown outcome is taken for aborted.
     IgnoreTxnSeqAndDrop,
+    /// The same number from another process is taken for one's own.
+    IgnoreTheSender,
     /// The last entry of a frame is lost where the frame is sealed with the transaction.
     LoseAFramesTail,
     /// What a timer gives is written outside the transaction.
@@ -57,7 +59,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::SkipTheAbort,
         Self::CommitTheRecordsOffset,
         Self::SkipTheSeek,
@@ -71,6 +73,7 @@ impl Mutant {
         Self::ReuseTheProducer,
         Self::IgnoreTxnSeqAndFold,
         Self::IgnoreTxnSeqAndDrop,
+        Self::IgnoreTheSender,
         Self::LoseAFramesTail,
         Self::FireOutsideTheTransaction,
         Self::TimersWithoutOffset,

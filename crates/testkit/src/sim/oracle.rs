@@ -71,8 +71,9 @@ impl Oracle {
         while let Some(decision) = cluster.decisions.pop() {
             self.books[decision.id] = [0; 4];
             let mut moved = 0;
-            for (partition, (next, txn_seq)) in cluster.groups[decision.group].pending(decision.id) {
+            for (partition, sent) in cluster.groups[decision.group].pending(decision.id) {
                 moved += 1;
+                let (next, txn_seq) = (sent.next, sent.txn_seq);
                 let (reached, seq) = self.reached[decision.group][partition];
                 assert!(
                     txn_seq == seq + 1 && next >= reached,

@@ -86,6 +86,8 @@ pub struct World {
     depth: u32,
     sends_left: u32,
     items: u64,
+    /// Processes started.
+    processes: u32,
     trace: Option<Vec<String>>,
 }
 
@@ -126,6 +128,7 @@ impl World {
             depth: 0,
             sends_left,
             items: 0,
+            processes: 0,
             trace,
         }
     }
@@ -350,7 +353,8 @@ impl World {
                 reuse = Some(i);
             }
         }
-        let fresh = Instance::start(self.stages[id], id, self.options, self.mutant, self.now);
+        self.processes += 1;
+        let fresh = Instance::start(self.stages[id], id, self.processes, self.options, self.mutant, self.now);
         let at = match reuse {
             Some(at) => {
                 self.instances[at] = fresh;
@@ -451,7 +455,7 @@ impl World {
     fn trim(&mut self) {
         let partition = self.chance.index(PARTITIONS);
         let until = self.oracle.reached(1, partition).min(
-            self.cluster.groups[1].committed_now(partition).map_or(0, |committed| committed.0),
+            self.cluster.groups[1].committed_now(partition).map_or(0, |committed| committed.next),
         );
         let keeps = i64::from(self.chance.below(6));
         self.cluster.log.delete_before(input_slot(1, partition), until - keeps);
@@ -467,7 +471,7 @@ impl World {
 
     fn is_consumed(&self, stage: usize) -> bool {
         (0..inputs(stage)).all(|partition| {
-            let reached = self.cluster.groups[stage].committed_now(partition).map_or(0, |committed| committed.0);
+            let reached = self.cluster.groups[stage].committed_now(partition).map_or(0, |committed| committed.next);
             let slot = input_slot(stage, partition);
             let from = reached.max(self.cluster.log.start(slot));
             matches!(self.cluster.log.fetch(slot, from, Isolation::Committed), Fetched::End(_))
