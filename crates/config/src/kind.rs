@@ -26,6 +26,8 @@ pub enum Kind {
     Url,
     /// Path of a file, relative to the working directory; may be empty.
     Path,
+    /// Path of a directory, relative to the working directory; may be empty.
+    Directory,
     /// A member of a closed set.
     OneOf(fn() -> Vec<&'static str>),
     /// A whole number.
@@ -89,6 +91,7 @@ impl Kind {
             Self::Address => "host:port".to_owned(),
             Self::Url => "http or https address; may be empty".to_owned(),
             Self::Path => "path of a file; may be empty".to_owned(),
+            Self::Directory => "path of a directory; may be empty".to_owned(),
             Self::OneOf(members) => describe_members(&members()),
             Self::Count { min, max } => format!("whole number, {min} to {max}"),
             Self::AutoCount { min, max } => format!("\"auto\" or whole number, {min} to {max}"),
@@ -235,7 +238,7 @@ impl Kind {
             Self::Instant => json!({"type": "string", "format": "date-time"}),
             Self::Setting => json!({"type": ["string", "number", "boolean"]}),
             Self::ListOf(kind) => json!({"type": "array", "items": kind.to_schema()}),
-            Self::Text | Self::Address | Self::Url | Self::Path | Self::Zone | Self::Secret => {
+            Self::Text | Self::Address | Self::Url | Self::Path | Self::Directory | Self::Zone | Self::Secret => {
                 json!({"type": "string"})
             }
         };

@@ -237,6 +237,19 @@ pub struct TransactionOptions {
     pub shutdown: Duration,
 }
 
+/// How state is kept beside the changelog, and read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateOptions {
+    /// Directory of the local log; none: there is none.
+    pub directory: Option<PathBuf>,
+    /// Age at which files are replaced by a snapshot.
+    pub snapshot_after: Duration,
+    /// How long the customers of a partition that was given back are kept.
+    pub warm: Duration,
+    /// Threads of one worker that read state back.
+    pub readers: NonZeroU32,
+}
+
 /// Bounds on input.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LimitOptions {

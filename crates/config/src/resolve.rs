@@ -58,6 +58,8 @@ pub struct Config {
     pub commit: CommitOptions,
     /// Timeouts.
     pub transaction: TransactionOptions,
+    /// State beside the changelog.
+    pub state: StateOptions,
     /// Bounds on input.
     pub limits: LimitOptions,
     /// Which event times are believed.
@@ -286,6 +288,12 @@ impl Resolver {
                 timeout: self.duration("transaction.timeout"),
                 session_timeout: self.duration("transaction.session_timeout"),
                 shutdown: self.duration("transaction.shutdown"),
+            },
+            state: StateOptions {
+                directory: self.path("state.directory"),
+                snapshot_after: self.duration("state.snapshot_after"),
+                warm: self.duration("state.warm"),
+                readers: self.at_least_one("state.readers"),
             },
             limits: self.limits(),
             event_time: self.event_time(),

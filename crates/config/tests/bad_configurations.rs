@@ -522,7 +522,7 @@ fn thresholds_leave_a_gap() {
               = help: did you mean `alerts.experience_low`?
 
             error: `alerts.experience_drop.resolves_at`: -1 is not above alerts.experience_drop.opens_at (0)
-              --> default.toml:525 (built in)
+              --> default.toml:545 (built in)
               = help: a gap between the two keeps an alert from flapping
         "#]],
     );

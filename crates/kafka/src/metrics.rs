@@ -591,5 +591,8 @@ fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
+mod state;
+pub use state::StateMetrics;
+
 #[cfg(test)]
 mod tests;

@@ -317,7 +317,7 @@ impl Restores {
                 if self.current(run, task).is_some()
                     && let Some(at) = self.under_way.remove(&task)
                 {
-                    finished.push(Finished { task, log, progress: at.progress() });
+                    finished.push(Finished { task, log: log.map(|log| *log), progress: at.progress() });
                 }
             }
             Piece::Refused { run, task, why } => {

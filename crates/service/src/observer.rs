@@ -6,9 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use throughline_kafka::classify::Reaction;
 use throughline_kafka::driver::{CommitTimes, Observer};
+use throughline_kafka::local_log::Keeper;
 use throughline_kafka::metrics::{
-    AgeOrigin, Ages, CommitPhase, PauseReason, RebalanceKind, SourceRecordCounts, StageMetrics, TopicLabel,
-    TransactionOutcome,
+    AgeOrigin, Ages, CommitPhase, PauseReason, RebalanceKind, SourceRecordCounts, StageMetrics, StateMetrics,
+    TopicLabel, TransactionOutcome,
 };
 use throughline_kafka::restore::RestoreProgress;
 use throughline_kafka::status::Lag;
@@ -30,6 +31,8 @@ pub fn now_millis() -> i64 {
 /// What both stages report alike.
 pub struct Common {
     metrics: StageMetrics,
+    state: StateMetrics,
+    stage: Stage,
     /// Input topics and what they are, for labels.
     inputs: Vec<(String, TopicLabel)>,
     produced: BTreeMap<Topic, u64>,
@@ -39,8 +42,13 @@ pub struct Common {
 impl Common {
     /// Reports to `metrics`.
     #[must_use]
-    pub const fn new(metrics: StageMetrics, inputs: Vec<(String, TopicLabel)>) -> Self {
-        Self { metrics, inputs, produced: BTreeMap::new(), assigned: 0 }
+    pub const fn new(
+        stage: Stage,
+        metrics: StageMetrics,
+        state: StateMetrics,
+        inputs: Vec<(String, TopicLabel)>,
+    ) -> Self {
+        Self { metrics, state, stage, inputs, produced: BTreeMap::new(), assigned: 0 }
     }
 
     fn committed(&mut self, records: u64, took: CommitTimes) {
@@ -110,6 +118,7 @@ impl Common {
     }
 
     fn restore(&self, partition: Partition, progress: RestoreProgress, is_over: bool) {
+        self.state.restore(self.stage, partition, &progress, is_over);
         if is_over {
             self.metrics.restored(partition, progress.records, progress.elapsed.as_secs_f64());
         } else {
@@ -194,6 +203,8 @@ pub struct ExperienceObserver {
     pub common: Common,
     /// The shared views, for sizes.
     pub views: Arc<Views>,
+    /// The local logs, for sizes.
+    pub keeper: Option<Arc<Keeper>>,
     /// Event times of the last transaction.
     pub occurred: Ages,
     /// Received times of the last transaction.
@@ -236,6 +247,9 @@ impl Observer<ExperienceStage<SharedTable>> for ExperienceObserver {
         metrics.all().set_state(Stage::Experience, self.views.customers.len() as u64, self.views.customers.bytes());
         metrics.all().set_alerts_open(&self.views.alerts.counts());
         metrics.set_uncommitted_bytes(throughline_worker::Processor::uncommitted_bytes(processor));
+        if let Some(keeper) = &self.keeper {
+            self.common.state.local_log(Stage::Experience, &keeper.figures());
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use throughline_config::{Config, HttpOptions, SecretSource};
 use throughline_experience::Rules;
 use throughline_kafka::admin::Admin;
 use throughline_kafka::append::Appender;
-use throughline_kafka::metrics::WorkerMetrics;
+use throughline_kafka::metrics::{StateMetrics, WorkerMetrics};
 use throughline_model::{Stage, Topic};
 use throughline_pipeline::publish::Deployment;
 
@@ -57,6 +57,7 @@ impl Instance {
     /// # Errors
     /// If something that the service needs is not there.
     pub async fn start(config: &Config, rules: Rules, stages: Stages) -> Result<Self, ServiceError> {
+        let keeper = if stages.experience { wiring::keeper(config)? } else { None };
         let client = wiring::client(&config.kafka)?;
         let ids = wiring::ids(config)?;
         let (admin, cluster, wanted) = (client.clone(), config.kafka.cluster_id.clone(), needed_topics(config, stages));
@@ -69,6 +70,8 @@ impl Instance {
         let catalog = blocking(move || catalog::follow(&reader, &topics, bytes, &stop)).await?;
         let registry = prometheus::Registry::new();
         let metrics = WorkerMetrics::new(&registry).map_err(|error| ServiceError::Unexpected(error.to_string()))?;
+        let state_metrics =
+            StateMetrics::new(&registry).map_err(|error| ServiceError::Unexpected(error.to_string()))?;
         let rules = Arc::new(rules);
         metrics.set_build(env!("CARGO_PKG_VERSION"), &rules.version());
         let views = Views::new(config.topics.partitions.get());
@@ -82,6 +85,8 @@ impl Instance {
             sources: wiring::sources(config)?,
             client: client.clone(),
             metrics,
+            state_metrics,
+            keeper,
         };
         let (report, ended) = mpsc::channel();
         let mut workers = Vec::new();

@@ -6,6 +6,7 @@ use throughline_config::routing::Routing;
 use throughline_config::{Config, Encoding as SourceEncoding, KafkaOptions, SourceOptions as Source};
 use throughline_experience::Rules;
 use throughline_kafka::client::ClientOptions;
+use throughline_kafka::local_log::{Keeper, KeeperOptions};
 use throughline_model::{IdHasher, SourceKind, Topic};
 use throughline_normalize::{Encoding, Formats, NormalizeOptions, SourceOptions};
 use throughline_pipeline::{ExperienceOptions, HealthLimits, OutputSwitches, StaffOutput, Targets, TouchpointOutput};
@@ -80,6 +81,17 @@ pub fn client(kafka: &KafkaOptions) -> Result<ClientOptions, ServiceError> {
 /// If the hash key cannot be read.
 pub fn ids(config: &Config) -> Result<IdHasher, ServiceError> {
     Ok(IdHasher::new(hash_key(&config.identity.hash_key)?, &config.tenant))
+}
+
+/// The local logs, if the configuration wants them. Their directory is locked from now on.
+///
+/// # Errors
+/// If another process uses the directory, or it cannot be written.
+pub fn keeper(config: &Config) -> Result<Option<Arc<Keeper>>, ServiceError> {
+    let Some(directory) = &config.state.directory else { return Ok(None) };
+    let mut options = KeeperOptions::new(directory.clone());
+    options.limits.age_max = i64::try_from(config.state.snapshot_after.as_millis()).unwrap_or(i64::MAX);
+    Keeper::start(options).map(Some).map_err(|error| ServiceError::Configuration(error.to_string()))
 }
 
 /// What the normalizer takes.

@@ -9,7 +9,8 @@ use throughline_config::Config;
 use throughline_experience::Rules;
 use throughline_kafka::client::ClientOptions;
 use throughline_kafka::driver::{self, Control, DriverError, DriverOptions, Observer, Start};
-use throughline_kafka::metrics::{Ages, TopicLabel, WorkerMetrics};
+use throughline_kafka::local_log::Keeper;
+use throughline_kafka::metrics::{Ages, StateMetrics, TopicLabel, WorkerMetrics};
 use throughline_kafka::restore::RestoreOptions;
 use throughline_model::{IdHasher, SourceKind, Stage, Topic};
 use throughline_normalize::{Normalizer, SourceOptions};
@@ -43,6 +44,10 @@ pub struct Parts<'c> {
     pub client: ClientOptions,
     /// Metrics.
     pub metrics: WorkerMetrics,
+    /// Metrics of restores and local logs.
+    pub state_metrics: StateMetrics,
+    /// Local logs; none: the changelog alone.
+    pub keeper: Option<Arc<Keeper>>,
 }
 
 /// A started worker.
@@ -89,7 +94,10 @@ fn options(config: &Config, stage: Stage, number: u32, inputs: Vec<String>) -> D
         session_timeout: config.transaction.session_timeout,
         connect_timeout: Duration::from_secs(30),
         poll_records_max: 500,
-        restore: RestoreOptions::default(),
+        restore: RestoreOptions {
+            keeper: None,
+            readers_max: usize::try_from(config.state.readers.get()).unwrap_or(usize::MAX),
+        },
     }
 }
 
@@ -122,7 +130,12 @@ fn start_normalize(parts: &Parts<'_>, number: u32, ended: &mpsc::Sender<Ended>) 
     )
     .with_limits(wiring::health_limits(parts.config));
     let observer = NormalizeObserver {
-        common: Common::new(parts.metrics.worker(Stage::Normalize), labels.collect()),
+        common: Common::new(
+            Stage::Normalize,
+            parts.metrics.worker(Stage::Normalize),
+            parts.state_metrics.clone(),
+            labels.collect(),
+        ),
         catalog: Arc::clone(&parts.catalog),
     };
     spawn(parts, options(parts.config, Stage::Normalize, number, inputs), number, stage, observer, ended)
@@ -135,12 +148,20 @@ fn start_experience(parts: &Parts<'_>, number: u32, ended: &mpsc::Sender<Ended>)
     stage.targets = wiring::targets(parts.config)?;
     let stage = ExperienceStage::new(stage, SharedTable(Arc::clone(&parts.views)));
     let observer = ExperienceObserver {
-        common: Common::new(parts.metrics.worker(Stage::Experience), labels),
+        common: Common::new(
+            Stage::Experience,
+            parts.metrics.worker(Stage::Experience),
+            parts.state_metrics.clone(),
+            labels,
+        ),
         views: Arc::clone(&parts.views),
+        keeper: parts.keeper.clone(),
         occurred: Ages::default(),
         received: Ages::default(),
     };
-    spawn(parts, options(parts.config, Stage::Experience, number, vec![inbox]), number, stage, observer, ended)
+    let mut options = options(parts.config, Stage::Experience, number, vec![inbox]);
+    options.restore.keeper.clone_from(&parts.keeper);
+    spawn(parts, options, number, stage, observer, ended)
 }
 
 fn spawn<P, O>(

@@ -6,15 +6,21 @@
 use prometheus::Registry;
 use prometheus::core::Collector;
 use throughline_api::ApiMetrics;
-use throughline_kafka::metrics::WorkerMetrics;
+use throughline_kafka::metrics::{StateMetrics, WorkerMetrics};
 
 #[test]
 fn the_catalogue_is_the_committed_one() {
     let registry = Registry::new();
     let workers = WorkerMetrics::new(&registry).expect("names are registered once");
+    let state = StateMetrics::new(&registry).expect("names are registered once");
     let api = ApiMetrics::new(&registry).expect("names are registered once");
-    let mut lines: Vec<_> =
-        workers.collectors().iter().chain(&api.collectors()).map(|metric| line(&**metric)).collect();
+    let mut lines: Vec<_> = workers
+        .collectors()
+        .iter()
+        .chain(&state.collectors())
+        .chain(&api.collectors())
+        .map(|metric| line(&**metric))
+        .collect();
     lines.sort_unstable();
     lines.push(String::new());
     expect_test::expect_file!["metrics_catalogue.txt"].assert_eq(&lines.join("\n"));
@@ -24,8 +30,9 @@ fn the_catalogue_is_the_committed_one() {
 fn names_follow_the_grammar() {
     let registry = Registry::new();
     let workers = WorkerMetrics::new(&registry).expect("names are registered once");
+    let state = StateMetrics::new(&registry).expect("names are registered once");
     let api = ApiMetrics::new(&registry).expect("names are registered once");
-    for metric in workers.collectors().iter().chain(&api.collectors()) {
+    for metric in workers.collectors().iter().chain(&state.collectors()).chain(&api.collectors()) {
         let name = metric.desc()[0].fq_name.clone();
         let is_counter = kind(&**metric) == "counter";
         assert!(name.starts_with("throughline_"), "{name} has no prefix");

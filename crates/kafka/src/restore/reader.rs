@@ -59,7 +59,7 @@ pub(super) enum Piece {
     Finished {
         run: u64,
         task: TaskId,
-        log: Option<(Claim, LogWriter)>,
+        log: Option<Box<(Claim, LogWriter)>>,
     },
     Refused {
         run: u64,
@@ -425,7 +425,7 @@ impl Reader {
         flush(&self.pieces, reading)?;
         let position = Position { next: reading.next.max(reading.end), at: reading.at };
         append(reading, RecordsBlock::default(), Some(position));
-        let (run, task, log) = (reading.job.run, reading.job.task, reading.log.take());
+        let (run, task, log) = (reading.job.run, reading.job.task, reading.log.take().map(Box::new));
         self.pieces.send(Piece::Finished { run, task, log })
     }
 }

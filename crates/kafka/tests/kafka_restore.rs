@@ -1,0 +1,295 @@
+//! Restores on a real Kafka: with a local log only the difference is read, and whatever is wrong with the log, the counts are
+//! exact. Scenarios 8, 9 and 13 of the failure scenarios that every release survives.
+
+mod counting;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use counting::{Counting, spec};
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use throughline_kafka::admin::Admin;
+use throughline_kafka::client::ClientOptions;
+use throughline_kafka::driver::{Control, DriverError, DriverOptions, Observer, Start, run};
+use throughline_kafka::local_log::{Folder, Keeper, KeeperOptions, survey};
+use throughline_kafka::restore::{RestoreOptions, RestoreProgress};
+use throughline_model::{Partition, Stage, Topic};
+use throughline_testkit::broker::{Broker, unique_name};
+use throughline_worker::WorkerOptions;
+
+/// Keeps what restores read.
+#[derive(Clone, Default)]
+struct Watching(Arc<Mutex<BTreeMap<Partition, RestoreProgress>>>);
+
+impl Observer<Counting> for Watching {
+    fn restore(&mut self, partition: Partition, progress: RestoreProgress, is_over: bool) {
+        if is_over {
+            self.0.lock().expect("progress").insert(partition, progress);
+        }
+    }
+}
+
+const PARTITIONS: u32 = 4;
+
+struct Deployment {
+    client: ClientOptions,
+    prefix: String,
+    directory: PathBuf,
+}
+
+struct Running {
+    control: Arc<Control>,
+    watching: Watching,
+    thread: JoinHandle<Result<(), DriverError>>,
+}
+
+/// What the restores of a run read, together: from the log, and from the changelog.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+struct Read {
+    local: u64,
+    changelog: u64,
+}
+
+impl Deployment {
+    fn new(name: &str) -> Self {
+        let client = ClientOptions { brokers: Broker::shared().to_owned(), settings: Vec::new() };
+        let prefix = unique_name(name);
+        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&prefix);
+        let deployment = Self { client, prefix, directory };
+        deployment.create(&["in", "out", "changelog"]);
+        deployment
+    }
+
+    fn create(&self, topics: &[&str]) {
+        let admin = Admin::new(&self.client, Duration::from_secs(10)).expect("an admin client");
+        let specs: Vec<_> = topics.iter().map(|topic| spec(self.topic(topic), PARTITIONS)).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(admin.create(&specs)).expect("topics are created");
+    }
+
+    fn topic(&self, name: &str) -> String {
+        format!("{}.{name}", self.prefix)
+    }
+
+    fn options(&self, keeper: Option<Arc<Keeper>>) -> DriverOptions {
+        let outputs = Topic::ALL
+            .iter()
+            .map(|topic| match topic {
+                Topic::ExperienceChangelog => self.topic("changelog"),
+                Topic::Scores => self.topic("out"),
+                other => self.topic(other.as_str()),
+            })
+            .collect();
+        DriverOptions {
+            stage: Stage::Experience,
+            name: self.prefix.clone(),
+            group: self.prefix.clone(),
+            instance: self.prefix.clone(),
+            transactional_id: self.prefix.clone(),
+            inputs: vec![self.topic("in")],
+            outputs,
+            changelog: Some(self.topic("changelog")),
+            start: Start::Earliest,
+            worker: WorkerOptions { commit_interval: 50, records_max: 500, uncommitted_bytes_max: 1 << 20 },
+            transaction_timeout: Duration::from_secs(8),
+            transaction_age_max: Duration::from_secs(4),
+            session_timeout: Duration::from_secs(6),
+            connect_timeout: Duration::from_secs(30),
+            poll_records_max: 100,
+            restore: RestoreOptions { keeper, ..RestoreOptions::default() },
+        }
+    }
+
+    fn start(&self, has_log: bool) -> Running {
+        let keeper = has_log.then(|| Keeper::start(KeeperOptions::new(self.directory.clone())).expect("free"));
+        let control = Arc::new(Control::default());
+        let watching = Watching::default();
+        let (client, options) = (self.client.clone(), self.options(keeper));
+        let (shared, observer) = (Arc::clone(&control), watching.clone());
+        let thread = std::thread::spawn(move || run(client, options, Counting::new(PARTITIONS), shared, observer));
+        Running { control, watching, thread }
+    }
+
+    fn produce(&self, records: u64) {
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", &self.client.brokers)
+            .set("partitioner", "murmur2_random")
+            .create()
+            .expect("a producer");
+        let topic = self.topic("in");
+        for at in 0..records {
+            let key = format!("k{}", at % 97);
+            let mut record = BaseRecord::to(&topic).key(&key).payload("x");
+            while let Err((_, again)) = producer.send(record) {
+                record = again;
+                producer.poll(Duration::from_millis(5));
+            }
+        }
+        producer.flush(Duration::from_secs(30)).expect("records are acknowledged");
+    }
+
+    /// Every count of every key was written exactly once.
+    fn assert_counts(&self, records: u64) {
+        let outputs = counting::read(&self.client, &self.topic("out"), PARTITIONS, records);
+        assert_eq!(outputs.len() as u64, records, "every count of every key is there");
+        assert!(outputs.values().all(|times| *times == 1), "no count is there twice");
+    }
+
+    fn folders(&self) -> Vec<PathBuf> {
+        (0..PARTITIONS)
+            .map(|partition| self.directory.join(self.topic("changelog")).join(partition.to_string()))
+            .collect()
+    }
+
+    /// Commits more until the positions of the logs reach what the changelog holds now: the brokers are asked once a second,
+    /// and the answer is written with the next commit. Returns how many records there are then.
+    fn settle(&self, running: &Running, mut records: u64) -> u64 {
+        let consumer: BaseConsumer = self.client.reader("outside", false).create().expect("a consumer");
+        let end = |partition| {
+            let marks = consumer.fetch_watermarks(&self.topic("changelog"), partition, Duration::from_secs(10));
+            marks.expect("answered").1
+        };
+        let wanted: i64 = (0..PARTITIONS as i32).map(end).sum();
+        let began = Instant::now();
+        while self.folders().iter().map(|folder| position(folder)).sum::<i64>() < wanted {
+            assert!(began.elapsed() < Duration::from_secs(30), "positions below {wanted}");
+            assert!(!running.thread.is_finished(), "the worker runs");
+            self.produce(97);
+            records += 97;
+            self.assert_counts(records);
+        }
+        records
+    }
+}
+
+fn position(folder: &Path) -> i64 {
+    survey(&Folder, folder).ok().and_then(|found| found.position).map_or(0, |position| position.next)
+}
+
+impl Running {
+    /// Waits until every partition is restored, and says what that read.
+    fn restored(&self) -> Read {
+        let began = Instant::now();
+        loop {
+            let seen = self.watching.0.lock().expect("progress").clone();
+            if seen.len() == PARTITIONS as usize {
+                let sum = |of: fn(&RestoreProgress) -> u64| seen.values().map(of).sum::<u64>();
+                let local = sum(|progress| progress.local_records);
+                return Read { local, changelog: sum(|progress| progress.records) - local };
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "restored {} partitions", seen.len());
+            assert!(!self.thread.is_finished(), "the worker runs");
+            std::thread::yield_now();
+        }
+    }
+
+    fn drain(self) {
+        self.control.drain();
+        self.thread.join().expect("no panic").expect("a clean end");
+    }
+
+    fn refusal(self) -> String {
+        self.thread.join().expect("no panic").expect_err("refused").to_string()
+    }
+}
+
+#[test]
+fn scenario_09_a_restart_with_a_local_log_reads_only_the_difference() {
+    let deployment = Deployment::new("restart");
+    let first = deployment.start(true);
+    deployment.produce(3_000);
+    deployment.assert_counts(3_000);
+    assert_eq!(first.restored(), Read { local: 0, changelog: 0 });
+    let records = deployment.settle(&first, 3_000);
+    first.drain();
+    let second = deployment.start(true);
+    let read = second.restored();
+    assert!(read.local >= 97, "{read:?}");
+    assert!(read.changelog < read.local, "most comes from the log: {read:?}");
+    deployment.produce(1_000);
+    deployment.assert_counts(records + 1_000);
+    second.drain();
+    // Torn, flipped, too old, gone: each partition of its own.
+    let folders = deployment.folders();
+    let last = |folder: &Path| {
+        let found = survey(&Folder, folder).expect("readable");
+        found.files.iter().filter(|file| file.records > 0).next_back().expect("records").path.clone()
+    };
+    let torn = last(&folders[0]);
+    let bytes = std::fs::read(&torn).expect("a file");
+    std::fs::write(&torn, &bytes[..bytes.len() - 7]).expect("written");
+    let flipped = last(&folders[1]);
+    let mut bytes = std::fs::read(&flipped).expect("a file");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    std::fs::write(&flipped, bytes).expect("written");
+    std::fs::remove_dir_all(&folders[2]).expect("removed");
+    let third = deployment.start(true);
+    let read = third.restored();
+    assert!(read.local > 0 && read.changelog > 0, "{read:?}");
+    deployment.produce(1_000);
+    deployment.assert_counts(records + 2_000);
+    third.drain();
+    // Without the log the changelog alone gives the same.
+    let fourth = deployment.start(false);
+    assert_eq!(fourth.restored().local, 0);
+    deployment.produce(500);
+    deployment.assert_counts(records + 2_500);
+    fourth.drain();
+    // The log is behind now: what was committed without it is part of the difference.
+    let fifth = deployment.start(true);
+    assert!(fifth.restored().local > 0);
+    deployment.produce(500);
+    deployment.assert_counts(records + 3_000);
+    fifth.drain();
+    std::fs::remove_dir_all(&deployment.directory).expect("removed");
+}
+
+#[test]
+fn scenario_08_a_changelog_that_was_made_anew_is_refused_and_its_log_is_not_used() {
+    let deployment = Deployment::new("anew");
+    let first = deployment.start(true);
+    deployment.produce(1_000);
+    deployment.assert_counts(1_000);
+    first.drain();
+    deployment.delete("changelog");
+    deployment.create_when_gone("changelog");
+    let why = deployment.start(true).refusal();
+    let topic = deployment.topic("changelog");
+    assert!(why.contains(&topic) && why.contains("offsets 0 to 0") && why.contains("application id"), "{why}");
+    std::fs::remove_dir_all(&deployment.directory).expect("removed");
+}
+
+impl Deployment {
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().build().expect("a runtime")
+    }
+
+    fn delete(&self, name: &str) {
+        use rdkafka::admin::{AdminClient, AdminOptions};
+        let client: AdminClient<rdkafka::client::DefaultClientContext> =
+            self.client.admin("outside").create().expect("an admin client");
+        let topic = self.topic(name);
+        let names = [topic.as_str()];
+        let done = Self::runtime().block_on(client.delete_topics(&names, &AdminOptions::new())).expect("answered");
+        done.into_iter().for_each(|topic| drop(topic.expect("deleted")));
+    }
+
+    /// Deletion is done behind the answer.
+    fn create_when_gone(&self, name: &str) {
+        let began = Instant::now();
+        loop {
+            let admin = Admin::new(&self.client, Duration::from_secs(10)).expect("an admin client");
+            let specs = [spec(self.topic(name), PARTITIONS)];
+            if Self::runtime().block_on(admin.create(&specs)).is_ok() {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "the topic is gone in the end");
+        }
+    }
+}
