@@ -172,18 +172,33 @@ impl<T: Table> Processor for ExperienceStage<T> {
         }
         // Reserved keys and groups of a newer version are not ours to read; the write gate keeps us from losing them.
         let Some((node, group)) = read_key(key) else { return Ok(()) };
-        let before = self.table.get(&node);
-        let bytes = with_group(before.as_deref().unwrap_or_default(), group, value.unwrap_or_default());
+        let value = value.unwrap_or_default();
+        let bytes: Arc<[u8]> = match self.table.get(&node) {
+            // The usual case of a restore: one copy, from where it was read to where it stays.
+            None => value.into(),
+            Some(before) => with_group(&before, group, value).into(),
+        };
         if bytes.is_empty() {
             self.table.remove(&node);
         } else {
-            let has_alerts = group == GROUPS[3];
-            self.table.put(node, bytes.into());
-            if has_alerts {
+            self.table.put(node, bytes);
+            if group == GROUPS[3] {
                 self.show_alerts(task, node)?;
             }
         }
         Ok(())
+    }
+
+    fn check_restored(&self, task: TaskId) -> Result<(), StateMismatch> {
+        if self.tasks.get(&task) == Some(&TaskHeader::Present) {
+            return Ok(());
+        }
+        Err(StateMismatch(
+            "input of this partition was committed, but the header that its first transaction wrote is not in the changelog: \
+             records were deleted from its start, or the topic was made anew, and nothing is reset silently. Bring its \
+             records back, or choose another application id to rebuild the state from the sources"
+                .to_owned(),
+        ))
     }
 
     fn restored(&mut self, task: TaskId, next: NextOffset) {
@@ -212,7 +227,10 @@ impl<T: Table> Processor for ExperienceStage<T> {
         self.overlay.take_back(arena);
         let header = self.header();
         for (task, state) in &mut self.tasks {
-            if *state == TaskHeader::Absent && self.overlay.touches(*task) {
+            // With the first transaction of a partition, whatever it does to customers: a partition with committed input and
+            // without a header has lost state.
+            let is_in_transaction = self.positions.contains_key(task) || self.overlay.touches(*task);
+            if *state == TaskHeader::Absent && is_in_transaction {
                 *state = TaskHeader::Written;
                 outputs
                     .record(Topic::ExperienceChangelog, Some(task.partition))
