@@ -16,7 +16,7 @@ use throughline_testkit::proxy::{Action, Api, Fault, Side};
 
 /// A broker for the tests of this file, with a listener for the proxy of each; one of them takes it down.
 static BROKER: LazyLock<RwLock<Cluster>> = LazyLock::new(|| {
-    let options = ClusterOptions { brokers: 1, proxied: 8, ..ClusterOptions::default() };
+    let options = ClusterOptions { brokers: 1, proxied: 10, ..ClusterOptions::default() };
     RwLock::new(Cluster::start(&options).expect("a broker starts"))
 });
 
@@ -71,16 +71,18 @@ fn scenario_05_end_of_a_transaction_arrives_after_its_timeout() {
 
 #[test]
 fn scenario_12_steps_before_the_commit_are_cut() {
-    let steps =
-        [Api::InitProducerId, Api::AddPartitionsToTxn, Api::AddOffsetsToTxn, Api::TxnOffsetCommit, Api::Produce];
-    let sides = [Side::Request, Side::Answer];
-    let faults =
-        steps[1..].iter().flat_map(|api| sides.map(|side| Fault::once(*api, side, Action::Cut).of("experience")));
-    check(4, "steps-cut", &faults.collect::<Vec<_>>());
+    let steps = [Api::AddPartitionsToTxn, Api::Produce, Api::AddOffsetsToTxn, Api::TxnOffsetCommit];
+    let cut = |side| move |api| Fault::once(api, side, Action::Cut).of("experience");
+    let [requests, answers] = [Side::Request, Side::Answer].map(|side| steps.map(cut(side)));
+    check(4, "steps-cut", &[requests, answers].concat());
 }
 
-fn served(programs: &[&Program]) -> usize {
-    programs.iter().map(|program| program.served("experience")).sum()
+/// Waits until both serve some partitions, and together all of them.
+fn wait_shared(first: &Program, second: &Program) {
+    first.wait_until("shared by both", || {
+        let [one, other] = [first, second].map(|program| program.served("experience"));
+        one > 0 && other > 0 && one + other == PARTITIONS as usize
+    });
 }
 
 #[test]
@@ -88,10 +90,7 @@ fn scenario_02_heartbeat_is_held_past_the_session_timeout() {
     let broker = broker();
     let disturbed = Disturbed::new(&broker, 5, "heartbeat", 7);
     let (first, second) = (disturbed.deployment.start_ready(0), disturbed.deployment.start_ready(1));
-    first.wait_until("shared by both", || {
-        let both = [&first, &second].iter().all(|program| program.served("experience") > 0);
-        both && served(&[&first, &second]) == PARTITIONS as usize
-    });
+    wait_shared(&first, &second);
     disturbed.feed(0..1_000);
     let held = disturbed.proxy.inject(Fault::once(Api::Heartbeat, Side::Request, Action::Hold).of("experience"));
     assert!(held.wait_met(LIMIT), "there is a heartbeat");
@@ -101,10 +100,51 @@ fn scenario_02_heartbeat_is_held_past_the_session_timeout() {
     });
     drop(held);
     disturbed.feed(2_000..RECORDS);
-    first.wait_until("shared again", || {
-        let both = [&first, &second].iter().all(|program| program.served("experience") > 0);
-        both && served(&[&first, &second]) == PARTITIONS as usize
-    });
+    wait_shared(&first, &second);
+    disturbed.check(vec![first, second]);
+}
+
+#[test]
+fn scenario_03_crash_with_an_open_transaction_and_again_in_the_takeover() {
+    let broker = broker();
+    let disturbed = Disturbed::new(&broker, 8, "open", 7);
+    let end = || disturbed.proxy.inject(Fault::once(Api::EndTxn, Side::Request, Action::Hold).of("experience"));
+    let mut ghosts = Vec::new();
+    for life in 0..4 {
+        let program = disturbed.deployment.start_ready(0);
+        // The end of a life before this one arrives now, when its owner is long gone.
+        ghosts.clear();
+        let held = end();
+        disturbed.feed(life * 500..(life + 1) * 500);
+        assert!(held.wait_met(LIMIT), "a transaction is open");
+        program.kill();
+        if life % 2 == 0 {
+            // It never arrives: what is left open must not wait for its timeout.
+            disturbed.proxy.cut_all();
+        } else {
+            ghosts.push(held);
+        }
+    }
+    let program = disturbed.deployment.start_ready(0);
+    ghosts.clear();
+    disturbed.feed(2_000..RECORDS);
+    disturbed.check(vec![program]);
+}
+
+#[test]
+fn scenario_07_revoke_that_cannot_commit_in_its_budget() {
+    let broker = broker();
+    let disturbed = Disturbed::new(&broker, 9, "revoke", 7);
+    let first = disturbed.deployment.start_ready(0);
+    disturbed.feed(0..1_000);
+    let step = Fault::once(Api::TxnOffsetCommit, Side::Request, Action::Hold).of("experience");
+    let held = disturbed.proxy.inject(step);
+    disturbed.feed(1_000..2_000);
+    assert!(held.wait_met(LIMIT), "a commit waits");
+    let second = disturbed.deployment.start(1);
+    wait_shared(&first, &second);
+    drop(held);
+    disturbed.feed(2_000..RECORDS);
     disturbed.check(vec![first, second]);
 }
 
@@ -118,7 +158,9 @@ fn scenario_06_committed_offsets_come_late_or_not_at_first() {
     program.kill();
     let late = Action::Delay(Duration::from_secs(3));
     let delayed = disturbed.proxy.inject(Fault::once(Api::OffsetFetch, Side::Answer, late).of("experience"));
+    let lost = disturbed.proxy.inject(Fault::once(Api::InitProducerId, Side::Answer, Action::Cut));
     let program = disturbed.deployment.start(0);
+    assert!(lost.wait_met(LIMIT), "the producer registers");
     assert!(delayed.wait_met(LIMIT), "offsets are asked for");
     disturbed.feed(1_000..2_000);
     program.wait_ready();

@@ -8,8 +8,9 @@ use super::{Captured, Fault, Verdict};
 const INBOX: &str = "throughline.experience.inbox";
 const DEAD_LETTERS: &str = "experience.dead-letters";
 
-/// Code of a touchpoint in a frame.
+/// Kinds in a frame: a touchpoint, and what several entries have in common.
 const TOUCHPOINT: u8 = 0;
+const CONTEXT: u8 = 0x7f;
 
 /// Every accepted record is one touchpoint of the inbox. A second one would be recognized as a duplicate by the next stage and
 /// show nowhere else; it has the same bytes, since an entry names the record it comes from.
@@ -20,9 +21,9 @@ pub(super) fn entries(inbox: &[Captured], input: &Input, verdict: &mut Verdict) 
             verdict.add(Fault::Wrong, INBOX, format!("{} is no frame", frame.place()));
             continue;
         };
-        for entry in entries {
+        for (context, entry) in entries {
             verdict.counts.entries += 1;
-            if !seen.insert(entry.to_vec()) {
+            if !seen.insert((context.to_vec(), entry.to_vec())) {
                 verdict.add(Fault::Doubled, INBOX, format!("{} has a touchpoint again", frame.place()));
             }
         }
@@ -34,28 +35,45 @@ pub(super) fn entries(inbox: &[Captured], input: &Input, verdict: &mut Verdict) 
     }
 }
 
-/// The touchpoints of a frame: a version byte, then kind, length in groups of seven bits, and bytes of each entry.
-fn split(frame: &[u8]) -> Option<Vec<&[u8]>> {
+/// The touchpoints of a frame, each with what it has in common with others: a version byte, then for each entry its kind, the
+/// number of its context, its length, and its bytes; a context has no number of its own.
+fn split(frame: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
     let (1, mut rest) = frame.split_first().map(|(version, rest)| (*version, rest))? else { return None };
-    let mut touchpoints = Vec::new();
-    while let Some((kind, mut tail)) = rest.split_first() {
-        let (mut length, mut shift) = (0usize, 0);
-        loop {
-            let (byte, after) = tail.split_first()?;
-            tail = after;
-            length |= usize::from(byte & 0x7f).checked_shl(shift)?;
-            shift += 7;
-            if byte & 0x80 == 0 {
-                break;
-            }
+    let (mut contexts, mut touchpoints): (Vec<&[u8]>, _) = (vec![&[]], Vec::new());
+    while let Some((kind, tail)) = rest.split_first() {
+        rest = tail;
+        if *kind == CONTEXT {
+            contexts.push(sized(&mut rest)?);
+            continue;
         }
-        let (entry, after) = tail.split_at_checked(length)?;
-        rest = after;
+        let context = *contexts.get(number(&mut rest)?)?;
+        let entry = sized(&mut rest)?;
         if *kind == TOUCHPOINT {
-            touchpoints.push(entry);
+            touchpoints.push((context, entry));
         }
     }
     Some(touchpoints)
+}
+
+fn sized<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = number(rest)?;
+    let (taken, after) = rest.split_at_checked(length)?;
+    *rest = after;
+    Some(taken)
+}
+
+/// A number in groups of seven bits, the lowest first.
+fn number(rest: &mut &[u8]) -> Option<usize> {
+    let (mut number, mut shift) = (0, 0);
+    loop {
+        let (byte, after) = rest.split_first()?;
+        *rest = after;
+        number |= usize::from(byte & 0x7f).checked_shl(shift)?;
+        shift += 7;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
 }
 
 /// Every record that is no touchpoint is one dead letter with its own bytes, and nothing else is.

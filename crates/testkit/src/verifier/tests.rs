@@ -78,9 +78,9 @@ fn push(list: &mut Vec<Captured>, key: &str, value: &Value) -> i64 {
     offset
 }
 
-/// A frame with one touchpoint and an entry of another kind.
+/// A frame with a context, one touchpoint that has it, and an entry of another kind.
 fn push_entry(capture: &mut Capture, place: i64) {
-    let value = Some(vec![1, 0, 2, 77, place as u8, 1, 1, 9]);
+    let value = Some(vec![1, 0x7f, 1, 5, 0, 1, 2, 77, place as u8, 1, 0, 1, 9]);
     capture.inbox.push(Captured { offset: place, value, ..Captured::default() });
 }
 
@@ -173,5 +173,5 @@ fn a_touchpoint_that_normalize_wrote_twice_or_not_is_found() {
     const TOPIC: &str = "throughline.experience.inbox";
     check(TOPIC, Fault::Doubled, |capture| capture.inbox.push(capture.inbox[3].clone()));
     check(TOPIC, Fault::Missing, |capture| drop(capture.inbox.pop()));
-    check(TOPIC, Fault::Wrong, |capture| capture.inbox[0].value = Some(vec![1, 0, 9, 9]));
+    check(TOPIC, Fault::Wrong, |capture| capture.inbox[0].value = Some(vec![1, 0, 1, 1, 9]));
 }
