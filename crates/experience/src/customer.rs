@@ -114,6 +114,8 @@ pub struct Published {
     pub customers_version: u64,
     /// When that was written.
     pub customers_at: Option<Now>,
+    /// Something changed since, and the next one had to wait for its ten seconds.
+    pub view_pending: bool,
 }
 
 /// Fields of a later version, kept and written back, one buffer a [`Part`].
@@ -177,6 +179,11 @@ impl Customer {
     /// Notes that the core part changed.
     pub(crate) const fn mark_core(&mut self) {
         self.dirty.insert(Part::Core);
+    }
+
+    /// Notes that a part changed.
+    pub(crate) const fn mark(&mut self, part: Part) {
+        self.dirty.insert(part);
     }
 
     /// Applies one touchpoint: exactly one fate, and what the outside must hear.
@@ -412,7 +419,7 @@ impl Customer {
         self.alerts = Some(book);
     }
 
-    fn evaluation<'c, 't>(
+    pub(crate) fn evaluation<'c, 't>(
         &'c self,
         touchpoint: &'c Touchpoint<'t>,
         valued: &'c Valuation,
@@ -507,7 +514,7 @@ fn mix_of(valued: &Valuation) -> [u16; 4] {
     }
 }
 
-fn nothing_valued() -> Valuation {
+pub(crate) fn nothing_valued() -> Valuation {
     Valuation {
         v_units: 0,
         worst_units: 0,

@@ -36,6 +36,7 @@ pub mod consent;
 pub mod profile;
 
 pub mod score;
+pub mod timers;
 pub mod view;
 
 pub mod alerts;
@@ -45,5 +46,6 @@ pub use customer::{Customer, Part, PartSet, Scope};
 pub use emission::{Emission, ValuedTouchpoint};
 pub use rules::Rules;
 pub use score::ScoreView;
+pub use timers::{Dues, Fired};
 pub use valuation::{Valuation, valuation};
 pub use view::CustomerView;

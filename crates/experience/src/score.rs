@@ -98,6 +98,8 @@ pub struct PublishedScore {
 impl PublishedScore {
     /// A move that is published, in units of 1e-6.
     const MOVE: u32 = 10_000;
+    /// A point of a score, in units of 1e-6.
+    const POINT: u32 = 1_000_000;
 
     fn of(view: &ScoreView) -> Self {
         let numbers = [
@@ -322,6 +324,16 @@ impl Customer {
     #[must_use]
     pub fn score_due(&self, view: &ScoreView) -> bool {
         self.core.published.score.is_none_or(|last| last.differs(&PublishedScore::of(view)))
+    }
+
+    /// Whether a score moved by a point through time alone since the last record; less than that is not worth one.
+    #[must_use]
+    pub fn score_drifted(&self, view: &ScoreView) -> bool {
+        let drifted = |last: PublishedScore| {
+            let scores = last.numbers.into_iter().zip(PublishedScore::of(view).numbers).take(3);
+            scores.flat_map(|(last, now)| last.zip(now)).any(|(last, now)| last.abs_diff(now) >= PublishedScore::POINT)
+        };
+        self.core.published.score.is_none_or(drifted)
     }
 
     /// Notes that the view was published; returns the version of that record.

@@ -78,9 +78,28 @@ impl Customer {
         self.core.published.customers_at.is_none_or(|last| now.as_millis() - last.as_millis() >= VIEW_INTERVAL)
     }
 
+    /// Notes that the single view has to wait for its ten seconds.
+    pub const fn put_view_off(&mut self) {
+        if !self.core.published.view_pending {
+            self.core.published.view_pending = true;
+            self.mark_core();
+        }
+    }
+
+    /// Takes the note back, if its ten seconds have passed; whether they have.
+    pub(crate) fn take_view_pending(&mut self, now: Now) -> bool {
+        let due = self.core.published.view_pending && self.view_due(now);
+        if due {
+            self.core.published.view_pending = false;
+            self.mark_core();
+        }
+        due
+    }
+
     /// Notes that the single view was written; returns the version of that record.
     pub fn mark_view_published(&mut self, now: Now) -> u64 {
         self.core.published.customers_at = Some(now);
+        self.core.published.view_pending = false;
         self.core.published.customers_version += 1;
         self.mark_core();
         self.core.published.customers_version

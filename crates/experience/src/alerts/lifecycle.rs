@@ -17,7 +17,7 @@ use crate::emission::Emission;
 use crate::valuation::Valuation;
 
 /// Evaluations a low score must hold.
-const LOW_HOLD: u8 = 2;
+pub(super) const LOW_HOLD: u8 = 2;
 /// Of the last three evaluations of z, how many must be drops.
 const DROP_HOLD: u32 = 2;
 
@@ -55,7 +55,7 @@ impl Evaluation<'_, '_> {
         self.scope.rules.read.alerts.of(kind).mode
     }
 
-    fn is_low(&self) -> bool {
+    pub(super) fn is_low(&self) -> bool {
         self.relationship < self.threshold(AlertType::ExperienceLow)
     }
 
@@ -74,7 +74,7 @@ impl Evaluation<'_, '_> {
 }
 
 /// What goes out, as the caller's sink.
-type Sink<'s, 'f> = &'s mut (dyn FnMut(Emission<'_>) + 'f);
+pub(super) type Sink<'s, 'f> = &'s mut (dyn FnMut(Emission<'_>) + 'f);
 
 /// Evaluates the rules; returns whether the alerts part changed.
 pub(crate) fn evaluate(book: &mut Option<Box<AlertBook>>, evaluation: &Evaluation<'_, '_>, emit: Sink<'_, '_>) -> bool {
@@ -103,27 +103,23 @@ pub(crate) fn evaluate(book: &mut Option<Box<AlertBook>>, evaluation: &Evaluatio
 /// Closes every live alert because `service` was withdrawn; returns whether there was one.
 pub(crate) fn close_without_consent(book: &mut AlertBook, evaluation: &Evaluation<'_, '_>, emit: Sink<'_, '_>) -> bool {
     let mut run = Run { book, evaluation, emit, changed: false };
-    for at in 0..run.book.records.len() {
-        if run.book.records[at].is_live() {
-            run.end(at, AlertState::Closed, (Transition::Closed, TransitionReason::Consent));
-        }
-    }
+    run.close_all();
     run.changed
 }
 
-struct Run<'r, 'c, 't, 'e, 'f> {
-    book: &'r mut AlertBook,
-    evaluation: &'r Evaluation<'c, 't>,
-    emit: Sink<'e, 'f>,
-    changed: bool,
+pub(super) struct Run<'r, 'c, 't, 'e, 'f> {
+    pub(super) book: &'r mut AlertBook,
+    pub(super) evaluation: &'r Evaluation<'c, 't>,
+    pub(super) emit: Sink<'e, 'f>,
+    pub(super) changed: bool,
 }
 
 impl Run<'_, '_, '_, '_, '_> {
-    fn now(&self) -> Now {
+    pub(super) fn now(&self) -> Now {
         self.evaluation.scope.now
     }
 
-    fn since(&self, earlier: Now) -> i64 {
+    pub(super) fn since(&self, earlier: Now) -> i64 {
         self.now().as_millis() - earlier.as_millis()
     }
 
@@ -175,7 +171,7 @@ impl Run<'_, '_, '_, '_, '_> {
     }
 
     /// Publishes new counts that waited for the update interval.
-    fn flush_updates(&mut self) {
+    pub(super) fn flush_updates(&mut self) {
         for at in 0..self.book.records.len() {
             let record = &self.book.records[at];
             if record.is_live() && record.update_pending && self.since(record.changed_at) >= UPDATE_INTERVAL {
@@ -229,7 +225,7 @@ impl Run<'_, '_, '_, '_, '_> {
         holds.then_some(reason)
     }
 
-    fn raise_scores(&mut self) {
+    pub(super) fn raise_scores(&mut self) {
         let held = [
             (AlertType::ExperienceLow, self.evaluation.is_low() && self.book.low_streak >= LOW_HOLD),
             (
@@ -460,7 +456,12 @@ impl Run<'_, '_, '_, '_, '_> {
     }
 
     /// Counts a transition and publishes it.
-    fn publish(&mut self, at: usize, transition: (Transition, TransitionReason), page: (bool, Option<PageBlocked>)) {
+    pub(super) fn publish(
+        &mut self,
+        at: usize,
+        transition: (Transition, TransitionReason),
+        page: (bool, Option<PageBlocked>),
+    ) {
         let now = self.now();
         let record = &mut self.book.records[at];
         record.seq += 1;
@@ -469,7 +470,7 @@ impl Run<'_, '_, '_, '_, '_> {
         self.announce(at, transition, page);
     }
 
-    fn end(&mut self, at: usize, state: AlertState, transition: (Transition, TransitionReason)) {
+    pub(super) fn end(&mut self, at: usize, state: AlertState, transition: (Transition, TransitionReason)) {
         let now = self.now();
         let value = self.evaluation.value(self.book.records[at].kind);
         let record = &mut self.book.records[at];
@@ -514,6 +515,6 @@ impl Run<'_, '_, '_, '_, '_> {
     }
 }
 
-const fn bit(kind: AlertType) -> u8 {
+pub(super) const fn bit(kind: AlertType) -> u8 {
     1 << kind.code()
 }

@@ -1,13 +1,13 @@
 //! Alerts of a customer (`alerts.md`): what is kept about them, and what is published at every transition.
 //!
 //! ```text
-//! open ─> resolved ─72 h─> (settled)      open ─> retracted ─> closed      open ─> closed (consent, capped)
+//! open ─> resolved, expired ─72 h─> closed      open ─> retracted ─> closed      open ─> closed (consent, capped)
 //!   ^        └─condition back─ reopened      suppressed: counted, never kept
 //! ```
 //!
-//! Commands, escalation, expiry and settling need commands and timers, which come later; their deadlines are in the
-//! transitions already.
+//! Commands and escalation come later; their deadlines are in the transitions already.
 
+mod clocks;
 mod lifecycle;
 mod matching;
 mod transition;
@@ -17,6 +17,7 @@ use throughline_model::alert::{AlertSeverity, AlertState, AlertType, TransitionR
 use throughline_model::time::{DAY, HOUR, MINUTE};
 use throughline_model::{AlertId, Channel, Driver, EventTime, Now, OwnerKind, RefKind, TouchpointId, TouchpointType};
 
+pub(crate) use clocks::{Passing, pass};
 pub use lifecycle::Evaluation;
 pub(crate) use lifecycle::{close_without_consent, evaluate};
 pub use matching::{NeedKey, need_key};

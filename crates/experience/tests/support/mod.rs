@@ -3,13 +3,13 @@
 // Every test file uses another part of this.
 #![allow(dead_code)]
 
-use throughline_experience::{AlertTransition, Customer, Emission, Rules, Scope, Valuation};
+use throughline_experience::{AlertTransition, Customer, Emission, Fired, Rules, Scope, Valuation};
 use throughline_model::alert::{AlertType, Transition, TransitionReason};
 use throughline_model::time::{DAY, HOUR, MINUTE};
 use throughline_model::touchpoint::{Body, Consent, Evidence, Header, Need, Origin, Revision};
 use throughline_model::{
     Channel, ConsentStatus, EventTime, EvidenceKind, Fate, Hash128, IdHasher, IdentifierType, Intent, NodeId, Now,
-    ReceivedAt, SourceKind, TimeQuality, Touchpoint, TouchpointType, Verb,
+    ReceivedAt, SourceKind, StreamTime, TimeQuality, Touchpoint, TouchpointType, Verb,
 };
 
 /// Day 0 of every story.
@@ -177,6 +177,25 @@ impl Story {
                 disconfirmation: valued.disconfirmation,
             }),
         })
+    }
+
+    /// Lets time pass: stream time and the worker's clock, in days. Says what fired.
+    pub fn wait(&mut self, stream: Option<f64>, now: f64) -> Fired {
+        let now = Now::from_millis(day(now).as_millis());
+        let stream = stream.map(|days| StreamTime::from_millis(day(days).as_millis()));
+        let scope = Scope { rules: &self.rules, ids: &self.ids, now, rebuild: self.rebuild };
+        let (alerts, echo) = (&mut self.alerts, self.customer.echo());
+        self.customer.fire(&echo, stream, &scope, &mut |emission| match emission {
+            Emission::Alert(transition) => alerts.push(*transition),
+            Emission::Touchpoint(_) => panic!("time alone publishes no touchpoint"),
+        })
+    }
+
+    /// When stream time and the worker's clock change something next, in days.
+    pub fn dues(&self) -> (Option<f64>, Option<f64>) {
+        let days = |millis: i64| (millis - START) as f64 / DAY as f64;
+        let dues = self.customer.dues(&self.rules);
+        (dues.stream.map(|at| days(at.as_millis())), dues.now.map(|at| days(at.as_millis())))
     }
 
     /// Applies all of them.

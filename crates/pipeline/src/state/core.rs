@@ -29,6 +29,7 @@ const SCORES_VERSION: u32 = 14;
 const SCORE: u32 = 15;
 const CUSTOMERS_VERSION: u32 = 16;
 const CUSTOMERS_AT: u32 = 17;
+const VIEW_PENDING: u32 = 18;
 
 pub fn encode(core: &Core, out: &mut Vec<u8>) {
     let (as_of, sums) = (core.as_of, &core.sums);
@@ -36,6 +37,8 @@ pub fn encode(core: &Core, out: &mut Vec<u8>) {
     if as_of != EventTime::default() {
         w.sint(AS_OF, as_of.as_millis());
     }
+    // Right behind the first field, so that a restore finds it without reading on.
+    w.uint_or_zero(VIEW_PENDING, u64::from(core.published.view_pending));
     w.uint_or_zero(COUNT, u64::from(sums.count));
     if sums.lifetime_c != 0.0 {
         w.double(LIFETIME_C, sums.lifetime_c);
@@ -65,6 +68,13 @@ pub fn encode(core: &Core, out: &mut Vec<u8>) {
             score.numbers.iter().for_each(|number| put_opt_sint(out, number.map(i64::from)));
         });
     }
+}
+
+/// Whether a single view waits for its ten seconds, without reading the part.
+pub fn has_view_pending(bytes: &[u8]) -> bool {
+    let mut reader = Reader::new(bytes);
+    let mut fields = std::iter::from_fn(|| reader.next().ok().flatten()).take(2);
+    fields.any(|(field, value)| field == VIEW_PENDING && value.uint(field).is_ok_and(|pending| pending != 0))
 }
 
 /// A list as one packed field, left out if empty.
@@ -159,6 +169,7 @@ pub fn decode(bytes: &[u8], core: &mut Core, kept: &mut Vec<u8>) -> Result<(), W
             CUSTOMERS_AT => {
                 core.published.customers_at = Some(Now::from_millis(value.sint(field)?.wrapping_add(as_of.as_millis())))
             }
+            VIEW_PENDING => core.published.view_pending = value.uint(field)? != 0,
             _ => kept.extend_from_slice(reader.last_raw()),
         }
     }
