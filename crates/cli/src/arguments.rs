@@ -86,6 +86,12 @@ pub enum Command {
     },
     /// Shows what the workers do and what to do about it
     Status(StatusArguments),
+    /// Looks into a local log or a changelog partition
+    State {
+        /// What to do.
+        #[command(subcommand)]
+        action: StateAction,
+    },
     /// Explains a code: a rejection, an alert, an exit code, a fault
     Explain {
         /// Code or name: TL-R01, undecodable, experience_low. Without one: a list
@@ -232,6 +238,40 @@ pub struct StatusArguments {
     /// Address of a running instance [default: that of the configuration]
     #[arg(long)]
     pub url: Option<String>,
+}
+
+/// What `state` does.
+#[derive(Debug, Subcommand)]
+pub enum StateAction {
+    /// Parts, versions, sizes and largest customers, by partition
+    Inspect(StateArguments),
+    /// Exits with 6 if something is torn, flipped, missing or unreadable
+    Verify(VerifyArguments),
+}
+
+/// Flags of `state inspect`.
+#[derive(Debug, Args)]
+pub struct StateArguments {
+    /// Directory of a local log, or the folder of one partition in it [default: state.directory]
+    #[arg(conflicts_with = "topic")]
+    pub directory: Option<PathBuf>,
+    /// Changelog topic to read from the configured brokers
+    #[arg(long, value_name = "NAME")]
+    pub topic: Option<String>,
+    /// One partition only
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
+    pub partition: Option<i32>,
+}
+
+/// Flags of `state verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// What to look into.
+    #[command(flatten)]
+    pub state: StateArguments,
+    /// Also compares the local log with the changelog on the configured brokers
+    #[arg(long, conflicts_with = "topic")]
+    pub against_changelog: bool,
 }
 
 /// What `identity` does.

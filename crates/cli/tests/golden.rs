@@ -82,6 +82,7 @@ fn help_of_every_command() {
         "topics",
         "schemas",
         "inspect",
+        "state",
         "status",
         "explain",
         "identity",
@@ -91,6 +92,8 @@ fn help_of_every_command() {
         check(&format!("help_{command}"), None, &[command, "--help"]);
     }
     check("help_inspect_customer", None, &["inspect", "customer", "--help"]);
+    check("help_state_inspect", None, &["state", "inspect", "--help"]);
+    check("help_state_verify", None, &["state", "verify", "--help"]);
     check("help_identity_hash", None, &["identity", "hash", "--help"]);
     check("version", None, &["--version"]);
 }

@@ -1,6 +1,6 @@
 //! The reserved changelog record that says who may continue this state.
 
-use throughline_codec::wire::{Reader, Writer};
+use throughline_codec::wire::{Reader, WireError, Writer};
 use throughline_model::Hash128;
 use throughline_worker::StateMismatch;
 
@@ -31,25 +31,34 @@ impl StateHeader {
         writer.text(5, "murmur2");
     }
 
+    /// What a header says, and its partitioner.
+    ///
+    /// # Errors
+    /// If it is torn.
+    pub fn read(bytes: &[u8]) -> Result<(Self, &str), WireError> {
+        let mut found = Self { state_format: 0, partitions: 0, key_id: Hash128::default(), model: String::new() };
+        let mut partitioner = "";
+        let mut reader = Reader::new(bytes);
+        while let Some((field, value)) = reader.next()? {
+            match field {
+                1 => found.state_format = value.uint(field)? as u32,
+                2 => found.partitions = value.uint(field)? as u32,
+                3 => found.key_id = Hash128(value.array(field)?),
+                4 => value.text(field)?.clone_into(&mut found.model),
+                5 => partitioner = value.text(field)?,
+                _ => {}
+            }
+        }
+        Ok((found, partitioner))
+    }
+
     /// Whether this deployment may continue the state that `bytes` describe.
     ///
     /// # Errors
     /// What differs, and what to do about it.
     pub fn check(&self, bytes: &[u8]) -> Result<(), StateMismatch> {
-        let mut found = Self { state_format: 0, partitions: 0, key_id: Hash128::default(), model: String::new() };
-        let mut partitioner = "";
-        let mut reader = Reader::new(bytes);
         let torn = |_| StateMismatch("the header of the state is torn".to_owned());
-        while let Some((field, value)) = reader.next().map_err(torn)? {
-            match field {
-                1 => found.state_format = value.uint(field).map_err(torn)? as u32,
-                2 => found.partitions = value.uint(field).map_err(torn)? as u32,
-                3 => found.key_id = Hash128(value.array(field).map_err(torn)?),
-                4 => found.model = value.text(field).map_err(torn)?.to_owned(),
-                5 => partitioner = value.text(field).map_err(torn)?,
-                _ => {}
-            }
-        }
+        let (found, partitioner) = Self::read(bytes).map_err(torn)?;
         let differs = |what: &str, was: &dyn std::fmt::Display, is: &dyn std::fmt::Display, todo: &str| {
             Err(StateMismatch(format!("{what} was {was} when this state was written and is {is} now; {todo}")))
         };

@@ -23,6 +23,7 @@ pub mod remote;
 pub mod run;
 pub mod schemas;
 pub mod secrets;
+pub mod state;
 pub mod table;
 pub mod topics;
 pub mod trim;

@@ -10,6 +10,7 @@ mod inspect;
 mod man;
 mod run;
 mod schemas;
+mod state;
 mod status;
 mod test;
 mod topics;
@@ -17,7 +18,7 @@ mod try_files;
 
 use anyhow::Result;
 
-use crate::arguments::{Command, ConfigAction, InspectAction, SchemasAction, TopicsAction};
+use crate::arguments::{Command, ConfigAction, InspectAction, SchemasAction, StateAction, TopicsAction};
 use crate::context::Context;
 use crate::exit::Exit;
 
@@ -52,6 +53,10 @@ pub fn run(command: &Command, context: &Context) -> Result<Exit> {
             }
         },
         Command::Status(arguments) => status::run(arguments, context),
+        Command::State { action } => match action {
+            StateAction::Inspect(arguments) => state::inspect(arguments, context),
+            StateAction::Verify(arguments) => state::verify(arguments, context),
+        },
         Command::Explain { code } => explain::run(code.as_deref(), context),
         Command::Identity { action } => identity::run(action, context),
         Command::Completions { shell } => completions::run(*shell, context),
