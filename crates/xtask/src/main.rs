@@ -13,6 +13,7 @@ mod bench;
 mod chaos;
 mod generate;
 mod kafka;
+mod simulate;
 mod steps;
 mod test;
 mod tidy;
@@ -57,6 +58,8 @@ enum Command {
     },
     /// Kill, stall and disturb several processes on three real brokers, and judge what came out
     Chaos(chaos::Storm),
+    /// Run seeds of the simulation: many workers, everything that goes wrong, no broker
+    Simulate(simulate::Simulate),
     /// Run the benchmarks in release mode, passing all arguments on
     Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Command::Generate { check } => generate::run(check),
         Command::Kafka { action } => kafka::run(&action),
         Command::Chaos(storm) => chaos::run(&storm),
+        Command::Simulate(wanted) => simulate::run(&wanted),
         Command::Bench { arguments } => bench::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {

@@ -59,6 +59,8 @@ pub struct Climate {
     pub offset_read: u32,
     /// The group rebalances without a reason.
     pub rebalance: u32,
+    /// The answers of a group's coordinator do not arrive for a while.
+    pub deaf: u32,
     /// A wall clock is set forward or back.
     pub clock: u32,
     /// Outputs are on the wire for a while.
@@ -83,6 +85,7 @@ impl Climate {
             abort: rate([2, 3, 6]),
             offset_read: rate([2, 4, 8]),
             rebalance: rate([5, 20, 60]),
+            deaf: rate([2, 3, 6]),
             clock: rate([2, 4, 8]),
             slow_send: rate([1, 2, 4]),
             drain: rate([10, 20, 40]),

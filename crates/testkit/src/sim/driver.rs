@@ -70,7 +70,7 @@ impl World {
     fn effect(&mut self, i: usize, effect: Effect) -> Turn<Option<Input<'static>>> {
         match effect {
             Effect::Begin => self.begin(i)?,
-            Effect::Commit(offsets) => return Ok(Some(Input::Ended(self.commit(i, offsets)?))),
+            Effect::Commit(offsets) => return Ok(Some(Input::Ended(self.commit(i, &offsets)?))),
             Effect::Abort => {
                 self.boundary(i)?;
                 self.instances[i].is_unchecked = true;
@@ -128,7 +128,7 @@ impl World {
         instance.is_unchecked = true;
         if let Some(fold) = instance.worker.processor_mut().fold_mut() {
             let counts = fold.take_counts();
-            self.oracle.check_books(instance.id, counts);
+            self.oracle.check_books(instance.process, counts);
         }
     }
 
@@ -170,7 +170,8 @@ impl World {
     fn next_record(&self, i: usize, first: usize) -> Turn<Option<(TaskId, super::log::Entry)>> {
         let instance = &self.instances[i];
         for partition in (first..PARTITIONS).chain(0..first) {
-            let Some(position) = instance.positions[partition].filter(|_| instance.paused & (1 << partition) == 0) else {
+            let Some(position) = instance.positions[partition].filter(|_| instance.paused & (1 << partition) == 0)
+            else {
                 continue;
             };
             match self.cluster.log.fetch(input_slot(instance.stage, partition), position, Isolation::Committed) {
@@ -196,7 +197,9 @@ impl World {
 
     fn begin(&mut self, i: usize) -> Turn {
         self.boundary(i)?;
-        if self.instances[i].outbox.is_open && !self.is(Mutant::SkipTheAbort) && !self.is(Mutant::TakeFailedAbortForDone)
+        if self.instances[i].outbox.is_open
+            && !self.is(Mutant::SkipTheAbort)
+            && !self.is(Mutant::TakeFailedAbortForDone)
         {
             assert!(self.mutant.is_some(), "a transaction is begun inside another");
             self.replace_producer(i)?;
@@ -263,28 +266,22 @@ impl World {
         outbox.queue.clear();
     }
 
-    fn commit(&mut self, i: usize, offsets: Vec<CommitOffset>) -> Turn<CommitOutcome> {
+    fn commit(&mut self, i: usize, offsets: &[CommitOffset]) -> Turn<CommitOutcome> {
         self.check_views(i);
         self.boundary(i)?;
         let sent = self.try_send(i);
-        if self.is(Mutant::OffsetsBeforeDrain)
-            && sent.is_ok()
-            && let Some(outcome) = self.send_offsets(i, &offsets)?
-        {
-            return Ok(outcome);
-        }
         let half = self.instances[i].outbox.queue.len() / 2;
         self.deliver(i, half);
         self.boundary(i)?;
-        self.deliver(i, usize::MAX);
+        if !self.is(Mutant::EndBeforeDrain) {
+            self.deliver(i, usize::MAX);
+        }
         if let Err(fault) = sent.and_then(|()| self.failure(i)) {
             self.refused(i, fault);
             return Ok(CommitOutcome::Abortable(fault));
         }
         self.boundary(i)?;
-        if !self.is(Mutant::OffsetsBeforeDrain)
-            && let Some(outcome) = self.send_offsets(i, &offsets)?
-        {
+        if let Some(outcome) = self.send_offsets(i, offsets)? {
             return Ok(outcome);
         }
         self.boundary(i)?;
@@ -316,8 +313,7 @@ impl World {
             *at = (offset.task.partition as usize, committed);
         }
         let list = &list[..offsets.len()];
-        let only_timers =
-            matches!(self.instances[i].worker.phase(), Phase::Committing(txn) if txn.records == 0);
+        let only_timers = matches!(self.instances[i].worker.phase(), Phase::Committing(txn) if txn.records == 0);
         if self.is(Mutant::TimersWithoutOffset) && only_timers {
             return Ok(None);
         }
@@ -347,7 +343,7 @@ impl World {
                     continue;
                 }
                 Err(OffsetsRefused::Transaction(_)) => Ok(Some(CommitOutcome::Fenced)),
-                Err(OffsetsRefused::Group(Word::FencedInstance)) => Err(Halt::Ends("another process is this member")),
+                Err(OffsetsRefused::Group(Word::FencedInstance)) => Err(Halt::Superseded),
                 Err(OffsetsRefused::Group(_)) => Ok(Some(CommitOutcome::Abortable(ProduceFault::Transient))),
             };
         }
@@ -370,7 +366,9 @@ impl World {
                 // It arrives when nobody expects it any more.
                 _ => self.late.push(LateEnd { producer, commits: true }),
             }
-            self.elapse(i, false, TRANSACTION_TIMEOUT);
+            // Now and then the process stands still while it waits, until its session has ended too.
+            let freezes = self.chance.one_in(3);
+            self.elapse(i, freezes, if freezes { 2 * TRANSACTION_TIMEOUT } else { TRANSACTION_TIMEOUT });
             return Ok(CommitOutcome::Indeterminate);
         }
         let ended = self.cluster.end(producer, true);

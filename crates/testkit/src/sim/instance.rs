@@ -73,6 +73,8 @@ pub struct Membership {
     pub is_superseded: bool,
     /// When the coordinator last answered.
     pub heard_at: i64,
+    /// Until when its answers do not arrive.
+    pub deaf_until: i64,
     /// Notices that the worker's thread has not polled.
     pub unread: VecDeque<Notice>,
     /// Notices read or not that are not answered.
@@ -151,8 +153,11 @@ impl Instance {
         mutant: Option<Mutant>,
         now: i64,
     ) -> Self {
-        let processor =
-            if stage == 0 { SimProcessor::Spread(Spread::new(mutant)) } else { SimProcessor::Fold(Fold::new(mutant)) };
+        let processor = if stage == 0 {
+            SimProcessor::Spread(Spread::new(mutant))
+        } else {
+            SimProcessor::Fold(Box::new(Fold::new(mutant)))
+        };
         Self {
             stage,
             id,
@@ -173,6 +178,7 @@ impl Instance {
                 rejoins: false,
                 is_superseded: false,
                 heard_at: now,
+                deaf_until: now,
                 unread: VecDeque::new(),
                 unanswered: 0,
             },

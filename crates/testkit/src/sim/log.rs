@@ -121,7 +121,11 @@ impl FakeLog {
     /// A log with so many partitions.
     #[must_use]
     pub fn new(partitions: usize) -> Self {
-        Self { partitions: vec![PartitionLog::default(); partitions], ids: Vec::new(), arena: Vec::with_capacity(8_192) }
+        Self {
+            partitions: vec![PartitionLog::default(); partitions],
+            ids: Vec::new(),
+            arena: Vec::with_capacity(8_192),
+        }
     }
 
     /// Adds a partition.

@@ -47,6 +47,9 @@ impl World {
                     return self.lose(i, self.now % 2 == 0);
                 }
                 let word = group.heartbeat(member.credentials, now);
+                if now < member.deaf_until {
+                    return;
+                }
                 if matches!(word, Word::Fine | Word::Rebalancing) {
                     member.heard_at = now;
                 }
@@ -115,7 +118,7 @@ impl World {
     pub(super) fn poll_notices(&mut self, i: usize) -> Turn {
         let instance = &mut self.instances[i];
         if instance.member.is_superseded {
-            return Err(Halt::Ends("another process is this member"));
+            return Err(Halt::Superseded);
         }
         while let Some(notice) = instance.member.unread.pop_front() {
             instance.notices.push((notice, instance.member.is_lost));

@@ -37,8 +37,8 @@ pub enum Mutant {
     FireOutsideTheTransaction,
     /// A transaction of nothing but timers sends no offset.
     TimersWithoutOffset,
-    /// Offsets are sent before the outputs are acknowledged.
-    OffsetsBeforeDrain,
+    /// A transaction is ended while outputs of it are not acknowledged.
+    EndBeforeDrain,
     /// Committed offsets are read while a transaction that moves them is open.
     ReadUnstableOffsets,
     /// Offsets are sent without the generation of the group.
@@ -77,7 +77,7 @@ impl Mutant {
         Self::LoseAFramesTail,
         Self::FireOutsideTheTransaction,
         Self::TimersWithoutOffset,
-        Self::OffsetsBeforeDrain,
+        Self::EndBeforeDrain,
         Self::ReadUnstableOffsets,
         Self::OffsetsWithoutGeneration,
         Self::CommitWhileLost,

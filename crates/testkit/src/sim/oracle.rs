@@ -34,7 +34,7 @@ pub struct Oracle {
     truth: [PartitionTruth; PARTITIONS],
     /// By stage and partition: where the committed transactions have come, and how many there were.
     reached: [[(i64, u64); PARTITIONS]; 2],
-    /// Items by fate in the last decided transaction of each transactional id.
+    /// Items by fate in the last decided transaction of each process.
     books: Vec<[u32; 4]>,
     expected: Vec<(u64, Fate)>,
     folded: Vec<(u64, u8)>,
@@ -44,8 +44,8 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    /// An oracle for so many transactional ids.
-    pub fn new(ids: usize) -> Self {
+    /// An oracle that has seen nothing.
+    pub fn new() -> Self {
         let mut truth: [PartitionTruth; PARTITIONS] = Default::default();
         for part in &mut truth {
             part.history.push(digest(std::iter::empty()));
@@ -53,7 +53,7 @@ impl Oracle {
         Self {
             truth,
             reached: [[(0, 0); PARTITIONS]; 2],
-            books: vec![[0; 4]; ids],
+            books: Vec::new(),
             expected: Vec::new(),
             folded: Vec::new(),
             fired: Vec::new(),
@@ -69,11 +69,11 @@ impl Oracle {
     /// Takes what was decided since the last time.
     pub fn decide(&mut self, cluster: &mut Cluster) {
         while let Some(decision) = cluster.decisions.pop() {
-            self.books[decision.id] = [0; 4];
-            let mut moved = 0;
+            let (mut moved, mut books, mut process) = (0, [0; 4], 0);
             for (partition, sent) in cluster.groups[decision.group].pending(decision.id) {
                 moved += 1;
                 let (next, txn_seq) = (sent.next, sent.txn_seq);
+                process = sent.by as usize;
                 let (reached, seq) = self.reached[decision.group][partition];
                 assert!(
                     txn_seq == seq + 1 && next >= reached,
@@ -83,9 +83,11 @@ impl Oracle {
                 );
                 self.reached[decision.group][partition] = (next, txn_seq);
                 if decision.group == 1 {
-                    self.fold(&cluster.log, partition, reached, next, decision.id);
+                    self.fold(&cluster.log, partition, reached, next, &mut books);
                 }
             }
+            self.books.resize(self.books.len().max(process + 1), [0; 4]);
+            self.books[process] = books;
             assert!(moved > 0, "XO-1: a transaction without an offset, whose outcome nobody could read");
             if decision.group == 1 {
                 self.fire(&cluster.log, decision);
@@ -93,7 +95,7 @@ impl Oracle {
         }
     }
 
-    fn fold(&mut self, log: &FakeLog, partition: usize, from: i64, to: i64, id: usize) {
+    fn fold(&mut self, log: &FakeLog, partition: usize, from: i64, to: i64, books: &mut [u32; 4]) {
         let mut position = from;
         while let Fetched::Record(entry) = log.fetch(input_slot(1, partition), position, Isolation::Committed)
             && entry.offset < to
@@ -103,7 +105,7 @@ impl Oracle {
             let refused = items(frame).any(|item| matches!(item.op, Op::Poison | Op::Stubborn));
             for item in items(frame) {
                 let fate = if refused { Fate::Rejected } else { self.truth[partition].apply(&item) };
-                self.books[id][fate as usize] += 1;
+                books[fate as usize] += 1;
                 self.expected.push((item.id, fate));
                 self.folded.push((item.id, item.op as u8));
             }
@@ -126,9 +128,9 @@ impl Oracle {
         }
     }
 
-    /// XO-5: the books of a transaction of this id that is known to have committed.
-    pub fn check_books(&self, id: usize, counted: [u32; 4]) {
-        let truth = self.books[id];
+    /// XO-5: the books of a transaction that its process knows to have committed.
+    pub fn check_books(&self, process: u32, counted: [u32; 4]) {
+        let truth = self.books.get(process as usize).copied().unwrap_or_default();
         assert_eq!(counted, truth, "XO-5: items of a transaction by fate: applied, duplicate, withheld, rejected");
     }
 
@@ -286,7 +288,8 @@ fn digest<'t>(keys: impl Iterator<Item = (usize, u64, u64, u64, &'t [(i64, u64)]
 
 /// What a read-committed reader from outside sees of a partition.
 fn committed(log: &FakeLog, slot: Slot) -> impl Iterator<Item = (Option<&[u8]>, Option<&[u8]>)> {
-    let visible = log.entries(slot).iter().filter(|entry| matches!(entry.standing, Standing::Plain | Standing::Committed));
+    let visible =
+        log.entries(slot).iter().filter(|entry| matches!(entry.standing, Standing::Plain | Standing::Committed));
     visible.map(|entry| (entry.key.map(|key| log.bytes(key)), entry.value.map(|value| log.bytes(value))))
 }
 

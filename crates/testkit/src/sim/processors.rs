@@ -16,7 +16,7 @@ pub enum SimProcessor {
     /// The first stage.
     Spread(Spread),
     /// The second stage.
-    Fold(Fold),
+    Fold(Box<Fold>),
 }
 
 /// Source records to frames. It keeps nothing but the frames of the open transaction.

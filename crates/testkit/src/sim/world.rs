@@ -29,6 +29,8 @@ const DELETIONS_KEPT: i64 = 120_000;
 pub enum Halt {
     /// It was killed.
     Killed,
+    /// It ends because another process has its static id.
+    Superseded,
     /// It ends by itself, for this reason.
     Ends(&'static str),
 }
@@ -83,6 +85,8 @@ pub struct World {
     options: WorkerOptions,
     /// Stage of every static id.
     stages: Vec<usize>,
+    /// By static id: whether two processes ever had it at once.
+    doubled: Vec<bool>,
     depth: u32,
     sends_left: u32,
     items: u64,
@@ -109,8 +113,8 @@ impl World {
             records_max: 2 + u64::from(chance.below(6)),
             uncommitted_bytes_max: 4 + chance.index(12),
         };
-        let sends_left = 6 + chance.below(18);
-        let oracle = Oracle::new(stages.len());
+        let sends_left = 6 + chance.below(30);
+        let oracle = Oracle::new();
         let trace = traced.then(Vec::new);
         Self {
             chance,
@@ -124,6 +128,7 @@ impl World {
             late: Vec::new(),
             tally: Tally::default(),
             options,
+            doubled: vec![false; stages.len()],
             stages,
             depth: 0,
             sends_left,
@@ -138,7 +143,7 @@ impl World {
         for id in 0..self.stages.len() {
             self.start(id);
         }
-        let steps = 60 + self.chance.below(120);
+        let steps = 60 + self.chance.below(200);
         for _ in 0..steps {
             self.step();
         }
@@ -243,6 +248,10 @@ impl World {
                 self.instances[i].skew = skew;
             }
             3 if self.chance.one_in(climate.drain.min(10)) => self.instances[i].drains = true,
+            4 if self.chance.one_in(climate.deaf) => {
+                self.note(|| format!("{i} hears nothing from the coordinator of its group"));
+                self.instances[i].member.deaf_until = self.now + 13_000;
+            }
             4 => self.compact(),
             5 => self.trim(),
             6 => {
@@ -286,7 +295,8 @@ impl World {
             self.cluster.write_markers(self.now);
         } else {
             self.depth += 1;
-            let pieces = 2 + self.chance.below(10);
+            // Whoever takes over from a process that stands still needs some turns.
+            let pieces = if later < 9_000 { 2 + self.chance.below(8) } else { 8 + self.chance.below(40) };
             for _ in 0..pieces {
                 self.pass(later / i64::from(pieces) + 1);
                 self.step();
@@ -294,6 +304,10 @@ impl World {
             self.depth -= 1;
         }
         self.instances[i].is_frozen = was_frozen;
+        // Its group client wakes up first, or its worker does.
+        if freezes && self.chance.one_in(2) {
+            self.background(i);
+        }
     }
 
     /// Where a process can be killed or stand still.
@@ -326,6 +340,11 @@ impl World {
             self.note(|| format!("{i} ends: {halt:?}"));
             self.tally.kills += u64::from(halt == Halt::Killed);
             self.instances[i].is_alive = false;
+            let id = self.instances[i].id;
+            assert!(
+                halt != Halt::Superseded || self.doubled[id],
+                "XO-2: a process gave its place up to another with the id {id}, and there is none"
+            );
         }
     }
 
@@ -349,6 +368,7 @@ impl World {
                 if !instance.is_frozen || self.calm || !self.chance.one_in(self.climate.double) {
                     return;
                 }
+                self.doubled[id] = true;
             } else if !instance.is_alive && !instance.is_busy {
                 reuse = Some(i);
             }
@@ -445,7 +465,8 @@ impl World {
     /// Compacts a changelog. What it forgets is older than any restore takes.
     fn compact(&mut self) {
         if self.instances.iter().all(|instance| instance.restores.is_empty()) {
-            let slot = slot_of(throughline_model::Topic::ExperienceChangelog, Some(self.chance.index(PARTITIONS) as i32));
+            let slot =
+                slot_of(throughline_model::Topic::ExperienceChangelog, Some(self.chance.index(PARTITIONS) as i32));
             let until = self.cluster.log.stable(slot) - i64::from(self.chance.below(4));
             self.cluster.log.compact(slot, until, self.now - DELETIONS_KEPT);
         }
@@ -454,9 +475,10 @@ impl World {
     /// Deletes input that is committed.
     fn trim(&mut self) {
         let partition = self.chance.index(PARTITIONS);
-        let until = self.oracle.reached(1, partition).min(
-            self.cluster.groups[1].committed_now(partition).map_or(0, |committed| committed.next),
-        );
+        let until = self
+            .oracle
+            .reached(1, partition)
+            .min(self.cluster.groups[1].committed_now(partition).map_or(0, |committed| committed.next));
         let keeps = i64::from(self.chance.below(6));
         self.cluster.log.delete_before(input_slot(1, partition), until - keeps);
     }
