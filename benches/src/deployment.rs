@@ -14,6 +14,9 @@ use throughline_kafka::admin::{Admin, TopicSpec};
 use throughline_kafka::client::ClientOptions;
 use throughline_testkit::broker::unique_name;
 
+/// Tenant of every deployment; part of every id.
+pub const TENANT: &str = "bench";
+
 /// How long new partitions may be without a leader.
 const LEADER_LIMIT: Duration = Duration::from_secs(30);
 
@@ -204,7 +207,7 @@ fn text(
         .map(|name| format!("[sources.{name}]\nenabled = false\n"))
         .collect();
     format!(
-        "application = \"{application}\"\nprefix = \"{application}.\"\ntenant = \"bench\"\n\
+        "application = \"{application}\"\nprefix = \"{application}.\"\ntenant = \"{TENANT}\"\n\
          [kafka]\nbrokers = [\"{}\"]\n\
          [topics]\npartitions = {}\n\
          [workers]\nnormalize = 1\nexperience = 1\n\

@@ -12,12 +12,15 @@ use throughline_benches::copy;
 use throughline_benches::deployment::{Cluster, Encoding, Outputs};
 use throughline_benches::measure::Bench;
 use throughline_benches::measure::score::{Run, Source};
-use throughline_benches::peers;
 use throughline_benches::peers::system::{self, System};
+use throughline_benches::peers::{self, Plan};
 use throughline_benches::report::{Report, median};
 use throughline_benches::stages;
 use throughline_testkit::broker::{Broker, BrokerOptions};
 use throughline_testkit::registry::Registry;
+
+/// Records per second at which latencies are compared: about half of what the slowest peer can do on two cores.
+const PEERS_RATE: f64 = 10_000.0;
 
 /// Measures the service on a real Kafka beside a bare transactional copy.
 #[derive(Debug, Parser)]
@@ -62,7 +65,8 @@ struct Options {
     /// Customers of the memory measurement
     #[arg(long, default_value_t = 1_000_000)]
     customers: u32,
-    /// Records per second of the latency measurement [default: half of what goes through while it is written]
+    /// Records per second of the latency measurement [default: half of what goes through while it is written, with --peers
+    /// 10000 for everybody]
     #[arg(long)]
     rate: Option<f64>,
     /// Seconds of the latency measurement after its warm-up
@@ -74,6 +78,12 @@ struct Options {
     /// With --peers: only these, by name; more than one may be given
     #[arg(long, requires = "peers", value_name = "NAME", value_parser = system::named)]
     peer: Vec<(&'static str, System)>,
+    /// With --peers: measure latency too, everybody at the same pace
+    #[arg(long, requires = "peers")]
+    latency: bool,
+    /// With --peers: sets one setting of the engines, to see what it gives them: producer.linger.ms=50
+    #[arg(long, requires = "peers", value_name = "NAME=VALUE")]
+    peer_set: Vec<String>,
     /// With --peers: prove on a small run that all systems end with the same scores, and measure nothing
     #[arg(long, requires = "peers")]
     check: bool,
@@ -241,14 +251,17 @@ fn measure(options: &Options) -> Result<()> {
 }
 
 fn compare(bench: &Bench, options: &Options) -> Result<()> {
-    let programs = peers::build::Programs::build()?;
+    let programs = peers::build::Programs::build(&options.peer_set)?;
     let systems = if options.peer.is_empty() { system::ALL.to_vec() } else { options.peer.clone() };
     if options.check {
         return peers::check::check(bench, &programs, &systems);
     }
     eprintln!("writing {} records of {} customers", options.records, options.keys);
     let source = bench.source(options.records)?;
-    let (table, lines) = peers::measure(bench, &programs, &systems, &source, options.runs)?;
+    let pace = options.rate.unwrap_or(PEERS_RATE);
+    let latency = options.latency.then_some((pace, Duration::from_secs(options.seconds)));
+    let plan = Plan { runs: options.runs, latency };
+    let (table, lines) = peers::measure(bench, &programs, &systems, &source, plan)?;
     bench.cluster.remove(std::slice::from_ref(&source.topic));
     println!("{table}");
     if options.json {

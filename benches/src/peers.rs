@@ -1,16 +1,19 @@
 //! `--peers`: the same job on Kafka Streams and on Flink, beside the service and the bare transactional copy.
 //!
 //! **What it does.** [`build`] makes the programs in `benches/peers`, [`run`] starts one of them on the source topic and
-//! measures it like the service, [`check`] proves that they do the same job, and this file takes turns and prints.
+//! measures it like the service, [`latency`] feeds all of them at one pace, [`check`] proves that they do the same job, and
+//! this file takes turns and prints.
 //!
 //! **What it does not.** It changes nothing of what the engines recommend; what they were given is in `README.md`.
 
 pub mod build;
 pub mod check;
+pub mod latency;
 pub mod run;
 pub mod system;
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
@@ -19,6 +22,7 @@ use self::build::Programs;
 use self::run::{Figures, Running};
 use self::system::{System, title};
 use crate::measure::Bench;
+use crate::measure::latency::Latency;
 use crate::measure::score::Source;
 use crate::report::median;
 
@@ -29,6 +33,7 @@ struct Shown {
     late: Vec<f64>,
     speed: Vec<f64>,
     resident: Vec<f64>,
+    latency: Option<Latency>,
 }
 
 impl Shown {
@@ -40,7 +45,16 @@ impl Shown {
     }
 }
 
-/// Runs all systems in turn, `runs` times, and returns a table and a line of JSON for each system.
+/// How systems are measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// How often each takes its turn.
+    pub runs: usize,
+    /// Records per second and how long, where latency is measured too.
+    pub latency: Option<(f64, Duration)>,
+}
+
+/// Runs all systems in turn and returns a table and a line of JSON for each system.
 ///
 /// # Errors
 /// If one of them fails.
@@ -49,8 +63,9 @@ pub fn measure(
     programs: &Programs,
     systems: &[(&str, System)],
     source: &Source,
-    runs: usize,
+    plan: Plan,
 ) -> Result<(String, String)> {
+    let runs = plan.runs;
     let millions = source.records as f64 / 1e6;
     let mut shown: Vec<Shown> = systems.iter().map(|_| Shown::default()).collect();
     for turn in 1..=runs {
@@ -63,6 +78,13 @@ pub fn measure(
                 figures.records_per_second
             );
             shown.add(&figures, millions);
+        }
+    }
+    if let Some((rate, duration)) = plan.latency {
+        for ((_, system), shown) in systems.iter().zip(&mut shown).filter(|((_, system), _)| *system != System::Copy) {
+            let latency = latency::measure(bench, programs, *system, rate, duration)?;
+            eprintln!("{}: p50 {:.0} ms, p99 {:.0} ms", title(*system), latency.p50, latency.p99);
+            shown.latency = Some(latency);
         }
     }
     Ok((table(systems, &shown), lines(systems, &shown)))
@@ -78,7 +100,7 @@ fn one(bench: &Bench, programs: &Programs, system: System, source: &Source) -> R
         });
     }
     let mut running = Running::start(bench, programs, system, &source.topic)?;
-    let figures = running.drain(&bench.cluster).with_context(|| format!("measure {}", title(system)))?;
+    let figures = running.drain().with_context(|| format!("measure {}", title(system)))?;
     running.end(&bench.cluster);
     Ok(figures)
 }
@@ -92,20 +114,22 @@ fn ratio(systems: &[(&str, System)], shown: &[Shown], at: usize) -> Option<f64> 
 
 fn table(systems: &[(&str, System)], shown: &[Shown]) -> String {
     let mut table = format!(
-        "{:<34} {:>12} {:>12} {:>8} {:>12} {:>13}\n",
-        "", "CPU s/mio", "second half", "x ours", "records/s", "resident MiB"
+        "{:<36} {:>10} {:>12} {:>7} {:>10} {:>13} {:>7} {:>7}\n",
+        "", "CPU s/mio", "second half", "x ours", "records/s", "resident MiB", "p50 ms", "p99 ms"
     );
     let cell = |value: Option<f64>, decimals: usize| value.map_or(String::new(), |value| format!("{value:.decimals$}"));
     for (at, ((_, system), shown_here)) in systems.iter().zip(shown).enumerate() {
         let _ = writeln!(
             table,
-            "{:<34} {:>12} {:>12} {:>8} {:>12} {:>13}",
+            "{:<36} {:>10} {:>12} {:>7} {:>10} {:>13} {:>7} {:>7}",
             title(*system),
             cell(median(&shown_here.cpu), 2),
             cell(median(&shown_here.late), 2),
             cell(ratio(systems, shown, at), 2),
             cell(median(&shown_here.speed), 0),
             cell(median(&shown_here.resident), 0),
+            cell(shown_here.latency.map(|latency| latency.p50), 0),
+            cell(shown_here.latency.map(|latency| latency.p99), 0),
         );
     }
     table
@@ -123,6 +147,9 @@ fn lines(systems: &[(&str, System)], shown: &[Shown]) -> String {
             "times_ours": rounded(ratio(systems, shown, at)),
             "records_per_second": rounded(median(&shown_here.speed)),
             "resident_mib": rounded(median(&shown_here.resident)),
+            "latency_p50_ms": shown_here.latency.map(|latency| latency.p50),
+            "latency_p99_ms": shown_here.latency.map(|latency| latency.p99),
+            "latency_missing": shown_here.latency.map(|latency| latency.missing),
         });
         let _ = writeln!(lines, "{line}");
     }

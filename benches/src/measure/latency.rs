@@ -16,7 +16,7 @@ use throughline_model::{IdentifierType, Topic};
 
 use super::{Bench, wait_drained};
 use crate::child::Child;
-use crate::deployment::{Deployment, Encoding, Outputs};
+use crate::deployment::{Deployment, Encoding, Outputs, TENANT};
 use crate::feed::{self, Feed, now_millis};
 use crate::generator::{self, Generator};
 use crate::report::quantile;
@@ -56,21 +56,37 @@ impl Bench {
         let mut child = Child::service(&self.program, &deployment.file, &self.set)?;
         child.wait_ready(&deployment.address)?;
         let scores = throughline_config::topics::topic_name(&deployment.config.topics.prefix, Topic::Scores);
-        let consumer = self.reader(&scores)?;
-        let customers = customers(self.keys, &deployment.config.tenant);
+        let latency = self.watched(&source, &scores, as_of, rate, duration)?;
+        child.stop()?;
+        deployment.remove(&self.cluster);
+        self.cluster.remove(&[source]);
+        Ok(latency)
+    }
+
+    /// The same for whatever reads `source` and writes `scores`; `as_of` finds the time that a score speaks for.
+    ///
+    /// # Errors
+    /// If no score comes.
+    pub fn watched(
+        &self,
+        source: &str,
+        scores: &str,
+        as_of: fn(&[u8]) -> Option<i64>,
+        rate: f64,
+        duration: Duration,
+    ) -> Result<Latency> {
+        let consumer = self.reader(scores)?;
+        let customers = customers(self.keys, TENANT);
         let (send, receive) = mpsc::channel();
         let fed = Arc::new(AtomicBool::new(false));
         let watcher = std::thread::spawn({
             let fed = Arc::clone(&fed);
-            move || watch(&consumer, &customers, &receive, &fed)
+            move || watch(&consumer, &customers, &receive, &fed, as_of)
         });
-        let from = self.paced(&source, rate, WARM_UP + duration, &send)?;
+        let from = self.paced(source, rate, WARM_UP + duration, &send)?;
         fed.store(true, Ordering::Release);
         drop(send);
         let (seen, missing) = watcher.join().expect("the watcher does not panic");
-        child.stop()?;
-        deployment.remove(&self.cluster);
-        self.cluster.remove(&[source]);
         let warm = from + i64::try_from(WARM_UP.as_millis()).unwrap_or(i64::MAX);
         let mut waits: Vec<f64> =
             seen.iter().filter(|(at, _)| *at >= warm).map(|(at, visible)| (visible - at) as f64).collect();
@@ -167,6 +183,7 @@ fn watch(
     customers: &HashMap<Vec<u8>, u32>,
     appended: &mpsc::Receiver<Appended>,
     fed: &AtomicBool,
+    as_of: fn(&[u8]) -> Option<i64>,
 ) -> (Vec<(i64, i64)>, usize) {
     let mut waiting: HashMap<u32, VecDeque<i64>> = HashMap::new();
     let mut seen = Vec::new();

@@ -47,6 +47,8 @@ impl Module {
 #[derive(Debug, Clone)]
 pub struct Programs {
     target: PathBuf,
+    /// Settings of the engines that go before those in their programs, `NAME=VALUE` each.
+    pub set: Vec<String>,
 }
 
 impl Programs {
@@ -54,11 +56,11 @@ impl Programs {
     ///
     /// # Errors
     /// If Java or Maven is missing, or the build fails.
-    pub fn build() -> Result<Self> {
+    pub fn build(set: &[String]) -> Result<Self> {
         require("java", "a Java 17 runtime")?;
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
         let target = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join("peers");
-        let programs = Self { target };
+        let programs = Self { target, set: set.to_vec() };
         let stamp = programs.target.join("built");
         if programs.are_built()
             && modified(&stamp).is_some_and(|built| newest(&sources).is_none_or(|last| last < built))

@@ -91,7 +91,7 @@ fn fill(cluster: &Cluster, topic: &str, seed: u64) -> Result<()> {
 
 fn scores(bench: &Bench, programs: &Programs, system: System, source: &str) -> Result<BTreeMap<String, Scored>> {
     let mut running = Running::start(bench, programs, system, source)?;
-    running.drain(&bench.cluster)?;
+    running.drain()?;
     let scores = read(&bench.cluster, &running.scores).context("read the scores")?;
     running.end(&bench.cluster);
     for (customer, scored) in &scores {

@@ -12,7 +12,7 @@ use throughline_testkit::broker::unique_name;
 use super::build::{Module, Programs};
 use super::system::{Store, System};
 use crate::child::Child;
-use crate::deployment::{Cluster, Deployment, Encoding, Outputs};
+use crate::deployment::{Cluster, Deployment, Encoding, Outputs, TENANT};
 use crate::measure::Bench;
 use crate::progress::Progress;
 
@@ -24,9 +24,6 @@ const CACHE_BYTES: u64 = 64 << 20;
 
 /// Commit interval of everybody but Flink, where it is the interval of checkpoints.
 const COMMIT: Duration = Duration::from_millis(100);
-
-/// Tenant of the service's benchmark deployments; part of every id.
-const TENANT: &str = "bench";
 
 /// What a run took.
 #[derive(Debug, Clone, Copy, Default)]
@@ -51,6 +48,7 @@ pub struct Running {
     source: Progress,
     /// Group and topic of the second hop, where it goes through Kafka.
     second: Option<Progress>,
+    output: Openness,
     log: PathBuf,
     leftovers: Leftovers,
 }
@@ -68,7 +66,7 @@ impl Running {
     pub fn start(bench: &Bench, programs: &Programs, system: System, source: &str) -> Result<Self> {
         match system {
             System::Throughline | System::Copy => Self::service(bench, source),
-            System::Streams { .. } | System::Flink { .. } => Self::peer(&bench.cluster, programs, system, source),
+            System::Streams { .. } | System::Flink { .. } => Self::peer(bench, programs, system, source),
         }
     }
 
@@ -80,6 +78,7 @@ impl Running {
         Ok(Self {
             child,
             scores: name(Topic::Scores),
+            output: Openness::new(cluster, &name(Topic::Scores))?,
             source: Progress::new(cluster, &deployment.group(Stage::Normalize), source)?,
             second: Some(Progress::new(cluster, &deployment.group(Stage::Experience), &name(Topic::ExperienceInbox))?),
             log: deployment.file.with_extension("log"),
@@ -87,7 +86,8 @@ impl Running {
         })
     }
 
-    fn peer(cluster: &Cluster, programs: &Programs, system: System, source: &str) -> Result<Self> {
+    fn peer(bench: &Bench, programs: &Programs, system: System, source: &str) -> Result<Self> {
+        let cluster = &bench.cluster;
         let application = unique_name("bench-peer");
         let scores = cluster.topic("bench-peer-scores")?;
         let folder = programs.scratch().join(&application);
@@ -106,6 +106,7 @@ impl Running {
             .args(["--brokers", &cluster.brokers, "--application", &application, "--source", source])
             .args(["--scores", &scores, "--tenant", TENANT, "--key", &hex(&HashKey::DEVELOPMENT.0)])
             .args(["--threads", &threads, "--store", store.argument(), "--commit-ms", &interval])
+            .args(programs.set.iter().flat_map(|setting| ["--set", setting]))
             .arg("--folder")
             .arg(&folder);
         let mut second = None;
@@ -118,6 +119,7 @@ impl Running {
         }
         Ok(Self {
             child: Child::spawn(command, &log)?,
+            output: Openness::new(cluster, &scores)?,
             scores,
             source: Progress::new(cluster, &application, source)?,
             second,
@@ -130,11 +132,11 @@ impl Running {
     ///
     /// # Errors
     /// If the system ends, or does not catch up.
-    pub fn drain(&mut self, cluster: &Cluster) -> Result<Figures> {
-        self.watch(cluster).with_context(|| format!("catch up (log: {})", self.log.display()))
+    pub fn drain(&mut self) -> Result<Figures> {
+        self.watch().with_context(|| format!("catch up (log: {})", self.log.display()))
     }
 
-    fn watch(&mut self, cluster: &Cluster) -> Result<Figures> {
+    fn watch(&mut self) -> Result<Figures> {
         let ends = self.source.ends()?;
         let total: i64 = ends.iter().sum();
         let began = Instant::now();
@@ -149,7 +151,7 @@ impl Running {
             if half.is_none() && so_far * 2 >= total {
                 half = Some((self.child.cpu_seconds()?, so_far));
             }
-            if committed == ends && self.second_is_drained()? && is_settled(cluster, &self.scores)? {
+            if committed == ends && self.second_is_drained()? && self.output.is_settled()? {
                 break;
             }
             self.child.ensure_running()?;
@@ -186,22 +188,44 @@ impl Running {
     }
 }
 
-/// Whether no transaction is open on a topic: what was written is visible to read-committed readers.
-fn is_settled(cluster: &Cluster, topic: &str) -> Result<bool> {
-    let [committed, written] = [true, false].map(|committed_only| -> Result<Vec<i64>> {
-        let consumer: BaseConsumer =
-            cluster.client().reader("bench-settled", committed_only).create().context("make a consumer")?;
-        (0..cluster.partitions)
+/// Tells whether a transaction is open on a topic.
+struct Openness {
+    topic: String,
+    partitions: u32,
+    /// Of a read-committed reader the end is the first offset of an open transaction.
+    committed: BaseConsumer,
+    written: BaseConsumer,
+}
+
+impl Openness {
+    fn new(cluster: &Cluster, topic: &str) -> Result<Self> {
+        let reader = |committed_only| -> Result<BaseConsumer> {
+            cluster.client().reader("bench-open", committed_only).create().context("make a consumer")
+        };
+        Ok(Self {
+            topic: topic.to_owned(),
+            partitions: cluster.partitions,
+            committed: reader(true)?,
+            written: reader(false)?,
+        })
+    }
+
+    /// Whether what was written is visible to read-committed readers.
+    fn is_settled(&self) -> Result<bool> {
+        Ok(self.ends(&self.committed)? == self.ends(&self.written)?)
+    }
+
+    fn ends(&self, consumer: &BaseConsumer) -> Result<Vec<i64>> {
+        (0..self.partitions)
             .map(|partition| {
                 let partition = i32::try_from(partition).context("count partitions")?;
                 let (_, end) = consumer
-                    .fetch_watermarks(topic, partition, Duration::from_secs(10))
+                    .fetch_watermarks(&self.topic, partition, Duration::from_secs(10))
                     .context("read the end of a partition")?;
                 Ok(end)
             })
             .collect()
-    });
-    Ok(committed? == written?)
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

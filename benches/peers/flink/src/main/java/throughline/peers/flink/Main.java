@@ -86,6 +86,7 @@ public final class Main {
         settings.set(TaskManagerOptions.MANAGED_MEMORY_SIZE, MemorySize.ofMebiBytes(512));
         // A run that cannot go on ends at once, so that nobody measures one that limps.
         settings.set(RestartStrategyOptions.RESTART_STRATEGY, "none");
+        settings.addAll(Configuration.fromMap(options.set()));
         return settings;
     }
 }

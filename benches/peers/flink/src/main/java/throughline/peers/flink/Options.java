@@ -17,6 +17,7 @@ import java.util.Map;
  * @param threads parallelism of the job
  * @param rocksdb whether state is on disk rather than on the heap
  * @param commitMillis interval of checkpoints in milliseconds
+ * @param set settings of the engine that go before ours, {@code --set name=value} each
  * @param folder where checkpoints and state on disk go
  */
 record Options(
@@ -29,12 +30,20 @@ record Options(
         int threads,
         boolean rocksdb,
         long commitMillis,
+        Map<String, String> set,
         String folder) implements Serializable {
 
     static Options parse(String[] arguments) {
         Map<String, String> given = new HashMap<>();
+        Map<String, String> set = new HashMap<>();
         for (int at = 0; at + 1 < arguments.length; at += 2) {
-            given.put(arguments[at], arguments[at + 1]);
+            String value = arguments[at + 1];
+            if (arguments[at].equals("--set")) {
+                int equals = value.indexOf('=');
+                set.put(value.substring(0, equals), value.substring(equals + 1));
+            } else {
+                given.put(arguments[at], value);
+            }
         }
         return new Options(
                 need(given, "--brokers"),
@@ -46,6 +55,7 @@ record Options(
                 Integer.parseInt(need(given, "--threads")),
                 need(given, "--store").equals("rocksdb"),
                 Long.parseLong(need(given, "--commit-ms")),
+                set,
                 need(given, "--folder"));
     }
 

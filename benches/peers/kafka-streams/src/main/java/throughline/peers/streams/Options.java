@@ -18,6 +18,7 @@ import java.util.Map;
  * @param rocksdb whether state is on disk rather than in memory
  * @param cacheBytes of the record cache, all threads together
  * @param commitMillis commit interval in milliseconds
+ * @param set settings of the engine that go before ours, {@code --set name=value} each
  * @param folder where state on disk goes
  */
 record Options(
@@ -32,12 +33,20 @@ record Options(
         boolean rocksdb,
         long cacheBytes,
         long commitMillis,
+        Map<String, String> set,
         String folder) {
 
     static Options parse(String[] arguments) {
         Map<String, String> given = new HashMap<>();
+        Map<String, String> set = new HashMap<>();
         for (int at = 0; at + 1 < arguments.length; at += 2) {
-            given.put(arguments[at], arguments[at + 1]);
+            String value = arguments[at + 1];
+            if (arguments[at].equals("--set")) {
+                int equals = value.indexOf('=');
+                set.put(value.substring(0, equals), value.substring(equals + 1));
+            } else {
+                given.put(arguments[at], value);
+            }
         }
         return new Options(
                 need(given, "--brokers"),
@@ -51,6 +60,7 @@ record Options(
                 need(given, "--store").equals("rocksdb"),
                 Long.parseLong(need(given, "--cache-bytes")),
                 Long.parseLong(need(given, "--commit-ms")),
+                set,
                 need(given, "--folder"));
     }
 
