@@ -3,6 +3,7 @@
 mod carry_out;
 mod local;
 mod membership;
+mod metadata;
 mod restoring;
 
 use std::collections::BTreeMap;
@@ -194,6 +195,8 @@ pub(super) struct Driver<P, O> {
     /// Received time of the last record taken, by partition; the one being read now stands beside it.
     received: BTreeMap<TaskId, i64>,
     receiving: Option<(TaskId, i64)>,
+    /// Tells our transactions from those of others with the same number.
+    sender: u64,
 }
 
 /// Runs a worker until it is drained.
@@ -240,6 +243,7 @@ pub fn run<P: Processor, O: Observer<P>>(
         last_fault: String::new(),
         received: BTreeMap::new(),
         receiving: None,
+        sender: metadata::new_sender(),
     };
     let result = driver.run();
     driver.logs.close_all();

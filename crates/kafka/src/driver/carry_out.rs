@@ -8,7 +8,8 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use throughline_model::NextOffset;
 use throughline_worker::{CommitOffset, CommitOutcome, Effect, Input, Processor, ProduceFault, TaskId};
 
-use super::membership::{metadata_of, read_committed};
+use super::membership::read_committed;
+use super::metadata::metadata_of;
 use super::{CommitTimes, Driver, DriverError, Observer, now};
 use crate::classify::{Flags, Reaction, classify, reaction};
 
@@ -200,12 +201,17 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         for offset in offsets {
             let topic = &self.options.inputs[usize::from(offset.task.topic)];
             if let Some(mut at) = list.find_partition(topic, offset.task.partition) {
-                at.set_metadata(metadata_of(offset.txn_seq));
+                at.set_metadata(metadata_of(offset.txn_seq, self.sender));
             }
         }
         loop {
             // Read just before it is used: the generation moves with every rebalance.
             let Some(group) = self.consumer.group_metadata() else { return Ok(Some(CommitOutcome::Fenced)) };
+            // A consumer that lost its place presents no member id, and perhaps no generation. A group that is empty by now
+            // would take that from anybody, and one that still knows the static id would say that another process has it.
+            if self.consumer.assignment_lost() {
+                return Ok(Some(CommitOutcome::Abortable(ProduceFault::Transient)));
+            }
             match self.producer.send_offsets(&list, &group, Duration::from_secs(2)) {
                 Ok(()) => return Ok(None),
                 Err(error) => {
@@ -273,9 +279,13 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
                 Ok(found) => {
                     return Ok(match found[0] {
                         None => Some(0),
-                        // The same number at another position is somebody else's transaction.
-                        Some((next, txn_seq)) if txn_seq == offset.txn_seq && next != offset.next => None,
-                        Some((_, txn_seq)) => Some(txn_seq),
+                        // The same number from somebody else, or at another position, is another transaction.
+                        Some(at)
+                            if at.txn_seq == offset.txn_seq && (at.sender != self.sender || at.next != offset.next) =>
+                        {
+                            None
+                        }
+                        Some(at) => Some(at.txn_seq),
                     });
                 }
                 Err(error) => self.note_fault(Reaction::Ask, &error),

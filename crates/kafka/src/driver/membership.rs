@@ -8,6 +8,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use throughline_model::NextOffset;
 use throughline_worker::{Assignment, Input, Processor, TaskId};
 
+use super::metadata::Committed;
 use super::{Driver, DriverError, DriverOptions, FENCED_MAX, Observer, Start};
 use crate::classify::{Reaction, classify};
 use crate::client::ClientOptions;
@@ -60,15 +61,6 @@ pub(super) fn join(
 pub(super) fn close(consumer: BaseConsumer<WorkerContext>) {
     consumer.context().close();
     drop(consumer);
-}
-
-/// The metadata of a committed offset: the number of the transaction that sent it.
-pub(super) fn metadata_of(txn_seq: u64) -> String {
-    format!("txn_seq={txn_seq}")
-}
-
-pub(super) fn read_metadata(metadata: &str) -> Option<u64> {
-    metadata.strip_prefix("txn_seq=")?.parse().ok()
 }
 
 impl<P: Processor, O: Observer<P>> Driver<P, O> {
@@ -127,8 +119,8 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             self.anchors.remove(task);
             let (next, txn_seq) = match committed {
                 Some(found) => {
-                    self.anchors.insert(*task, found);
-                    found
+                    self.anchors.insert(*task, (found.next, found.txn_seq));
+                    (found.next, found.txn_seq)
                 }
                 None => (self.first_offset(*task)?, 0),
             };
@@ -139,7 +131,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
 
     /// Committed offsets with their numbers. The read waits for transactions that are about to move them, because the
     /// consumer is read-committed.
-    fn committed(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<(NextOffset, u64)>>, DriverError> {
+    fn committed(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<Committed>>, DriverError> {
         let mut pause = Duration::from_millis(100);
         loop {
             match read_committed(&self.consumer, &self.options.inputs, tasks) {
@@ -248,7 +240,7 @@ pub(super) fn read_committed(
     consumer: &BaseConsumer<WorkerContext>,
     inputs: &[String],
     tasks: &[TaskId],
-) -> Result<Vec<Option<(NextOffset, u64)>>, KafkaError> {
+) -> Result<Vec<Option<Committed>>, KafkaError> {
     let mut list = TopicPartitionList::new();
     for task in tasks {
         list.add_partition(&inputs[usize::from(task.topic)], task.partition);
@@ -261,7 +253,7 @@ pub(super) fn read_committed(
             Some(at) => {
                 at.error()?;
                 match at.offset() {
-                    Offset::Offset(offset) => Some((NextOffset(offset), read_metadata(at.metadata()).unwrap_or(0))),
+                    Offset::Offset(offset) => Some(Committed::read(NextOffset(offset), at.metadata())),
                     _ => None,
                 }
             }
@@ -269,17 +261,4 @@ pub(super) fn read_committed(
         });
     }
     Ok(committed)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_number_of_a_transaction_survives_its_metadata() {
-        assert_eq!(read_metadata(&metadata_of(0)), Some(0));
-        assert_eq!(read_metadata(&metadata_of(u64::MAX)), Some(u64::MAX));
-        assert_eq!(read_metadata(""), None);
-        assert_eq!(read_metadata("something else"), None);
-    }
 }
