@@ -33,4 +33,4 @@ pub use metrics::ApiMetrics;
 pub use openapi::document as openapi_document;
 pub use parameters::rfc3339;
 pub use server::{ApiOptions, Server, StartError};
-pub use status::{BoundStatus, Note, PartitionState, PartitionStatus, Status, WorkerStatus};
+pub use status::{BoundStatus, Note, PartitionState, PartitionStatus, RestoreStatus, Status, WorkerStatus};

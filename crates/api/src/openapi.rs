@@ -46,6 +46,7 @@ pub fn document() -> String {
         status::Note,
         status::PartitionState,
         status::PartitionStatus,
+        status::RestoreStatus,
         status::Status,
         status::WorkerStatus,
     )),

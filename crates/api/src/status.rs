@@ -72,9 +72,28 @@ pub struct PartitionStatus {
     /// Changelog records still to read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore_remaining_records: Option<u64>,
+    /// How its state is read back; absent while it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore: Option<RestoreStatus>,
     /// Number of its last committed transaction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub txn_seq: Option<u64>,
+}
+
+/// How the state of a partition is read back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RestoreStatus {
+    /// What is read: `waiting` (for an open transaction to end, or for its turn), `local_log`, `changelog`.
+    pub from: String,
+    /// Records read, deletions included.
+    pub records: u64,
+    /// Bytes of keys and values read.
+    pub bytes: u64,
+    /// Seconds since the partition was assigned.
+    pub seconds: u64,
+    /// Seconds left at the rate so far; absent while nothing was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds_left: Option<u64>,
 }
 
 /// What a partition does.

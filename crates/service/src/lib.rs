@@ -31,7 +31,7 @@ pub mod wiring;
 pub mod workers;
 
 pub use error::ServiceError;
-pub use run::{Instance, Stages, run};
+pub use run::{Instance, Restoring, Stages, run};
 
 /// The pages of HTTP error codes, for `throughline explain`.
 pub use throughline_api::{ErrorCode, ExplainPage};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use throughline_api::{Answer, CustomerBody, CustomersBody, Health, Probe, Queries, Reflects};
-use throughline_api::{Note, PartitionState, PartitionStatus, Status, WorkerStatus};
+use throughline_api::{Note, PartitionState, PartitionStatus, RestoreStatus, Status, WorkerStatus};
 use throughline_codec::record::Encoding;
 use throughline_experience::{Customer, Rules};
 use throughline_kafka::driver::Control;
@@ -239,6 +239,13 @@ fn worker_status(number: u32, control: &Control, notes: &mut Vec<Note>) -> Worke
                 lag_records: task.lag_records.and_then(|lag| u64::try_from(lag).ok()),
                 lag_seconds: None,
                 restore_remaining_records: task.restore.map(|restore| restore.remaining),
+                restore: task.restore.map(|restore| RestoreStatus {
+                    from: restore.origin.as_str().to_owned(),
+                    records: restore.records,
+                    bytes: restore.bytes,
+                    seconds: restore.elapsed.as_secs(),
+                    seconds_left: restore.left.map(|left| left.as_secs()),
+                }),
                 txn_seq: None,
             })
             .collect(),

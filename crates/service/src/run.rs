@@ -38,6 +38,19 @@ impl Stages {
     pub const ALL: Self = Self { normalize: true, experience: true };
 }
 
+/// Restores under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restoring {
+    /// Partitions that are not served yet.
+    pub partitions: usize,
+    /// Records read.
+    pub records: u64,
+    /// Records still to read, at most.
+    pub remaining: u64,
+    /// The longest of the times left.
+    pub left: Option<Duration>,
+}
+
 /// A started service.
 pub struct Instance {
     workers: Vec<Worker>,
@@ -137,6 +150,19 @@ impl Instance {
             }
             _ => Ok(()),
         }
+    }
+
+    /// What the restores of all workers do together; none if nothing is restored.
+    #[must_use]
+    pub fn restoring(&self) -> Option<Restoring> {
+        let statuses = self.workers.iter().map(|worker| worker.control.status());
+        let restores: Vec<_> = statuses.flat_map(|status| status.tasks).filter_map(|task| task.restore).collect();
+        (!restores.is_empty()).then(|| Restoring {
+            partitions: restores.len(),
+            records: restores.iter().map(|at| at.records).sum(),
+            remaining: restores.iter().map(|at| at.remaining).sum(),
+            left: restores.iter().filter_map(|at| at.left).max(),
+        })
     }
 
     /// Drains: transactions commit, clients close. Gives up after the configured budget.
@@ -282,11 +308,16 @@ fn check_topics(
     }
 }
 
-/// Runs until a signal: the first drains, a second ends at once.
+/// Runs until a signal: the first drains, a second ends at once. `show` is told five times a second what is restored.
 ///
 /// # Errors
 /// If the service could not start or go on.
-pub async fn run(config: &Config, rules: Rules, stages: Stages) -> Result<(), ServiceError> {
+pub async fn run(
+    config: &Config,
+    rules: Rules,
+    stages: Stages,
+    mut show: impl FnMut(Option<Restoring>),
+) -> Result<(), ServiceError> {
     let instance = Instance::start(config, rules, stages).await?;
     if let Some(address) = instance.address {
         tracing::info!(%address, "serving");
@@ -297,9 +328,13 @@ pub async fn run(config: &Config, rules: Rules, stages: Stages) -> Result<(), Se
         tokio::select! {
             _ = terminate.recv() => break,
             _ = tokio::signal::ctrl_c() => break,
-            () = tokio::time::sleep(Duration::from_millis(200)) => instance.poll_ended()?,
+            () = tokio::time::sleep(Duration::from_millis(200)) => {
+                show(instance.restoring());
+                instance.poll_ended()?;
+            }
         }
     }
+    show(None);
     let second = async {
         tokio::select! {
             _ = terminate.recv() => {}

@@ -1,8 +1,9 @@
 //! `throughline run`.
 
 use anyhow::{Context as _, Result};
+use indicatif::{ProgressBar, ProgressStyle};
 use throughline_config::vocabulary::Stage;
-use throughline_service::{ServiceError, Stages};
+use throughline_service::{Restoring, ServiceError, Stages};
 
 use crate::arguments::RunArguments;
 use crate::context::{Context, Deployment};
@@ -31,10 +32,35 @@ pub fn run(arguments: &RunArguments, context: &Context) -> Result<Exit> {
         .enable_all()
         .build()
         .context("start the runtime")?;
-    let result = runtime.block_on(throughline_service::run(&config, rules, stages));
+    let mut bar = Bar::default();
+    let result = runtime.block_on(throughline_service::run(&config, rules, stages, |restoring| bar.show(restoring)));
     // Threads that wait for the network are not waited for.
     runtime.shutdown_background();
     Ok(ended(result, context))
+}
+
+/// A bar while state is read back, on a terminal only.
+#[derive(Default)]
+struct Bar(Option<ProgressBar>);
+
+impl Bar {
+    fn show(&mut self, restoring: Option<Restoring>) {
+        let Some(restoring) = restoring else {
+            if let Some(bar) = self.0.take() {
+                bar.finish_and_clear();
+            }
+            return;
+        };
+        // Without a terminal indicatif draws nothing.
+        let bar = self.0.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("{msg} {bar:30} {human_pos}/{human_len} records");
+            ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        let left = restoring.left.map_or(String::new(), |left| format!(", about {} s left", left.as_secs()));
+        bar.set_length(restoring.records + restoring.remaining);
+        bar.set_position(restoring.records);
+        bar.set_message(format!("restoring {} partitions{left}", restoring.partitions));
+    }
 }
 
 /// The exit code of an ending, and its reason on stderr.

@@ -92,6 +92,13 @@ fn partition_line(partition: &Value) -> String {
     if let Some(records) = partition["restore_remaining_records"].as_u64() {
         line += &format!(", {records} to restore");
     }
+    let restore = &partition["restore"];
+    if let (Some(from), Some(records)) = (restore["from"].as_str(), restore["records"].as_u64()) {
+        line += &format!(", {records} read, {}", from.replace('_', " "));
+    }
+    if let Some(seconds) = restore["seconds_left"].as_u64() {
+        line += &format!(", about {seconds} s left");
+    }
     if let Some(reason) = partition["paused"].as_str() {
         line += &format!(" ({reason})");
     }
@@ -118,7 +125,8 @@ mod tests {
             "alerts_open": 1,
             "workers": [{"stage": "experience", "worker": 0, "phase": "restoring", "bounds": [], "partitions": [
                 {"topic": "throughline.experience.inbox", "partition": 3, "state": "restoring", "lag_records": 40,
-                 "restore_remaining_records": 900},
+                 "restore_remaining_records": 900,
+                 "restore": {"from": "local_log", "records": 100, "bytes": 9000, "seconds": 1, "seconds_left": 9}},
                 {"topic": "throughline.experience.inbox", "partition": 4, "state": "paused", "paused": "stalled"}
             ]}],
             "notes": [{"code": "TL-F01", "text": "experience-0: restoring", "action": "wait; other partitions go on"}]
@@ -130,7 +138,7 @@ mod tests {
               wait; other partitions go on
               throughline explain TL-F01
             experience 0  restoring, 2 partitions, 40 records behind, 1 restoring
-              throughline.experience.inbox            3  restoring 40 behind, 900 to restore
+              throughline.experience.inbox            3  restoring 40 behind, 900 to restore, 100 read, local log, about 9 s left
               throughline.experience.inbox            4  paused    (stalled)"#]]
         .assert_eq(&lines(&status).join("\n"));
     }
