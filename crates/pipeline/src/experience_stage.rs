@@ -5,25 +5,26 @@
 
 mod entries;
 mod overlay;
+mod time;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use throughline_experience::Rules;
 use throughline_model::alert::{AlertSeverity, AlertState, AlertType, Transition, TransitionReason};
-use throughline_model::{FateCounts, IdHasher, NextOffset, NodeId, Now, Topic};
+use throughline_model::{FateCounts, IdHasher, NextOffset, Now, Topic};
 use throughline_worker::{InputRecord, Outputs, ProcessContext, Processor, Stall, StateMismatch, TaskId};
 
 use crate::header::StateHeader;
 use crate::options::{Encodings, OutputSwitches, Targets};
 use crate::publish::Deployment;
 use crate::table::{GROUPS, Table, key, parts, put_part, read_key, with_group};
+use crate::time::clocks::WATERMARKS_KEY;
+use crate::time::{ClockKind, ClockLimits};
 use entries::Folding;
 use overlay::{Lent, Overlay};
-
-/// Customers whose pending single view is written in one transaction at most.
-const PENDING_MAX: usize = 2_000;
+use time::TaskTime;
 
 /// What the stage is built from.
 #[derive(Debug, Clone)]
@@ -61,6 +62,8 @@ pub struct ExperienceCounts {
     pub detected: Vec<(AlertType, i64)>,
     /// Roles of published recipients that the routing has no target for.
     pub untargeted: Vec<&'static str>,
+    /// Customers whose timers fired, by clock, and how long after their time, milliseconds of that clock.
+    pub fired: Vec<(ClockKind, i64)>,
 }
 
 impl ExperienceCounts {
@@ -71,6 +74,7 @@ impl ExperienceCounts {
         self.ages.append(&mut other.ages);
         self.detected.append(&mut other.detected);
         self.untargeted.append(&mut other.untargeted);
+        self.fired.append(&mut other.fired);
         other.touchpoints = FateCounts::default();
     }
 }
@@ -82,8 +86,11 @@ pub struct ExperienceStage<T> {
     table: T,
     overlay: Overlay,
     tasks: FxHashMap<TaskId, TaskHeader>,
-    /// Single views that wait for their ten seconds: when, whose, where.
-    pending: BTreeSet<(Now, NodeId, TaskId)>,
+    /// Stream time and timers of each partition.
+    times: BTreeMap<TaskId, TaskTime>,
+    clock_limits: ClockLimits,
+    /// The open or last transaction could not fire all that was due.
+    timers_left: bool,
     /// Positions of the open transaction.
     positions: FxHashMap<TaskId, NextOffset>,
     counts: ExperienceCounts,
@@ -118,7 +125,9 @@ impl<T: Table> ExperienceStage<T> {
             table,
             overlay: Overlay::default(),
             tasks: FxHashMap::default(),
-            pending: BTreeSet::new(),
+            times: BTreeMap::new(),
+            clock_limits: ClockLimits::default(),
+            timers_left: false,
             positions: FxHashMap::default(),
             counts: ExperienceCounts::default(),
             committed: ExperienceCounts::default(),
@@ -154,11 +163,12 @@ impl<T: Table> Processor for ExperienceStage<T> {
 
     fn assign(&mut self, task: TaskId) {
         self.tasks.insert(task, TaskHeader::Absent);
+        self.times.insert(task, TaskTime::new(self.clock_limits));
     }
 
     fn revoke(&mut self, task: TaskId) {
         self.tasks.remove(&task);
-        self.pending.retain(|(_, _, owner)| *owner != task);
+        self.times.remove(&task);
         self.table.forget_partition(task.partition);
     }
 
@@ -169,6 +179,9 @@ impl<T: Table> Processor for ExperienceStage<T> {
                 self.tasks.insert(task, TaskHeader::Present);
             }
             return Ok(());
+        }
+        if key == WATERMARKS_KEY {
+            return self.restore_clocks(task, value);
         }
         // Reserved keys and groups of a newer version are not ours to read; the write gate keeps us from losing them.
         let Some((node, group)) = read_key(key) else { return Ok(()) };
@@ -181,6 +194,7 @@ impl<T: Table> Processor for ExperienceStage<T> {
         if bytes.is_empty() {
             self.table.remove(&node);
         } else {
+            self.note_timers(task, node, group, value);
             self.table.put(node, bytes);
             if group == GROUPS[3] {
                 self.show_alerts(task, node)?;
@@ -203,6 +217,7 @@ impl<T: Table> Processor for ExperienceStage<T> {
 
     fn restored(&mut self, task: TaskId, next: NextOffset) {
         self.table.reflect(task.partition, next);
+        self.serve(task);
     }
 
     fn process(
@@ -217,7 +232,7 @@ impl<T: Table> Processor for ExperienceStage<T> {
     }
 
     fn finish(&mut self, now: Now, outputs: &mut Outputs) {
-        self.take_pending(now);
+        self.take_due(now);
         // The entries are lent out while the customers they belong to change.
         let arena = self.overlay.lend();
         let lent = Lent::of(&arena);
@@ -225,6 +240,7 @@ impl<T: Table> Processor for ExperienceStage<T> {
             self.fold_customer(at, &lent, now, outputs);
         }
         self.overlay.take_back(arena);
+        self.write_clocks(outputs);
         let header = self.header();
         for (task, state) in &mut self.tasks {
             // With the first transaction of a partition, whatever it does to customers: a partition with committed input and
@@ -242,13 +258,12 @@ impl<T: Table> Processor for ExperienceStage<T> {
     }
 
     fn commit(&mut self, now: Now) {
-        for taken in std::mem::take(&mut self.overlay.taken_pending) {
-            self.pending.remove(&taken);
-        }
+        self.times.values_mut().for_each(TaskTime::commit);
         for touched in self.overlay.drain() {
-            if touched.view_pending {
-                let due = Now::from_millis(now.as_millis() + throughline_experience::view::VIEW_INTERVAL);
-                self.pending.insert((due, touched.node, touched.task));
+            if touched.is_armed()
+                && let Some(time) = self.times.get_mut(&touched.task)
+            {
+                time.arm(&touched, now);
             }
             if let Some(alerts) = &touched.alerts {
                 self.table.alerts(touched.task.partition, touched.node, &alerts.0, &alerts.1);
@@ -269,6 +284,7 @@ impl<T: Table> Processor for ExperienceStage<T> {
     }
 
     fn abort(&mut self) {
+        self.times.values_mut().for_each(TaskTime::abort);
         self.overlay.clear();
         self.positions.clear();
         self.counts = ExperienceCounts::default();
@@ -284,28 +300,15 @@ impl<T: Table> Processor for ExperienceStage<T> {
     }
 
     fn next_due(&self) -> Option<(Now, TaskId)> {
-        self.pending.first().map(|(due, _, task)| (*due, *task))
+        self.times.iter().filter_map(|(task, time)| Some((time.next_due()?, *task))).min()
+    }
+
+    fn has_timers_left(&self) -> bool {
+        self.timers_left
     }
 }
 
 impl<T: Table> ExperienceStage<T> {
-    /// Pending single views that are due join the overlay, so that they are written like any other.
-    fn take_pending(&mut self, now: Now) {
-        if !self.options.switches.customers {
-            return;
-        }
-        let due: Vec<_> =
-            self.pending.iter().take_while(|(due, _, _)| *due <= now).take(PENDING_MAX).copied().collect();
-        for (_, node, task) in &due {
-            if self.table.get(node).is_some() {
-                let at = self.overlay.touch(*node, *task);
-                self.overlay.at_mut(at).view_wanted = true;
-            }
-        }
-        // Entries stay in the list until the transaction has committed.
-        self.overlay.taken_pending = due;
-    }
-
     /// One changelog record per changed group; the bytes that a commit stores are written in the same pass.
     fn write_changelog(&mut self, folding: &Folding, outputs: &mut Outputs) {
         let dirty = folding.customer.dirty_parts();

@@ -11,9 +11,11 @@ use std::sync::Arc;
 use throughline_codec::dead_letter::DeadLetter;
 use throughline_codec::entry::{self, Context};
 use throughline_codec::frame::{self, EntryKind, FrameBuilder};
+use throughline_codec::progress::{Progress, SourceProgress};
+use throughline_experience::view::VIEW_INTERVAL;
 use throughline_model::{
-    Fate, FateCounts, IdHasher, LateReason, NodeId, Now, ReceivedAt, RecordOffset, RejectionReason, SourceKind, Topic,
-    TouchpointType, WithheldReason,
+    EventTime, Fate, FateCounts, IdHasher, LateReason, NextOffset, NodeId, Now, ReceivedAt, RecordOffset,
+    RejectionReason, SourceKind, Topic, TouchpointType, WithheldReason,
 };
 use throughline_normalize::catalog::Catalog;
 use throughline_normalize::format::Headers;
@@ -26,6 +28,7 @@ use throughline_worker::{InputRecord, Outputs, ProcessContext, Processor, Stall,
 use crate::experience_stage::{ExperienceOptions, ExperienceStage};
 use crate::normalize_stage::NormalizeStage;
 use crate::options::{Encodings, OutputSwitches};
+use crate::time::ClockLimits;
 
 pub use output::Output;
 pub use table::MemoryTable;
@@ -194,9 +197,11 @@ impl<S: SchemaSource + Clone> LocalRun<S> {
             Arc::clone(&options.catalog),
             partitions,
         );
-        let mut experience = ExperienceStage::new(options.experience.clone(), MemoryTable::new(partitions));
+        let mut experience = ExperienceStage::new(options.experience.clone(), MemoryTable::new(partitions))
+            .with_clock_limits(ClockLimits { settled_after: 0, ..ClockLimits::default() });
         for partition in 0..i32::try_from(partitions).expect("partition counts are small") {
             experience.assign(TaskId { topic: 0, partition });
+            experience.restored(TaskId { topic: 0, partition }, NextOffset(0));
         }
         Self {
             normalize,
@@ -267,14 +272,47 @@ impl<S: SchemaSource + Clone> LocalRun<S> {
     /// Lets the ten seconds pass after which pending single views are written, and returns them.
     pub fn finish(&mut self) -> Vec<Output> {
         let mut outputs = Vec::new();
-        while let Some((due, _)) = self.experience.next_due() {
+        // Hints stand at whole seconds.
+        let end = self.now.plus_millis(VIEW_INTERVAL + 1_000);
+        while let Some((due, _)) = self.experience.next_due().filter(|(due, _)| *due <= end) {
             self.now = self.now.max(due);
-            self.applied.clear();
-            self.experience.finish(self.now, &mut self.applied);
-            self.experience.commit(self.now);
-            outputs.extend(public(&self.applied));
+            self.fire(&mut outputs);
         }
         outputs
+    }
+
+    /// Lets time pass until `until` as if every source were read to its end and silent, and returns what that makes: alerts
+    /// expire, settle and are reviewed in the order of their times. A run that is not asked to only lets
+    /// [`finish`](Self::finish) pass.
+    pub fn wait(&mut self, until: Now) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        while let Some(due) = self.experience.first_timer().filter(|due| *due <= until.as_millis()) {
+            self.pass(Now::from_millis(due), &mut outputs);
+        }
+        self.pass(until, &mut outputs);
+        outputs
+    }
+
+    fn pass(&mut self, until: Now, outputs: &mut Vec<Output>) {
+        self.now = self.now.max(until);
+        let all = SourceProgress {
+            topic: "",
+            partition: 0,
+            source: SourceKind::Web,
+            watermark: Some(EventTime::from_millis(self.now.as_millis())),
+            idle: true,
+        };
+        for partition in 0..self.options.experience.partitions as i32 {
+            self.experience.hear(TaskId { topic: 0, partition }, &Progress { sent_at: self.now, sources: vec![all] });
+        }
+        self.fire(outputs);
+    }
+
+    fn fire(&mut self, outputs: &mut Vec<Output>) {
+        self.applied.clear();
+        self.experience.finish(self.now, &mut self.applied);
+        self.experience.commit(self.now);
+        outputs.extend(public(&self.applied));
     }
 
     /// Stops the clock at `now`; without it, the clock is the latest received time of a touchpoint that has a time.

@@ -1,11 +1,14 @@
-//! The first processor: source records in, frames and dead letters out. It keeps nothing but the catalog.
+//! The first processor: source records in, frames and dead letters out. It keeps nothing but the catalog and the clocks of its
+//! source partitions.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 use throughline_codec::dead_letter::{DeadLetter, Origin, is_dead_letter_header};
 use throughline_codec::entry;
 use throughline_codec::frame::{EntryKind, FrameBuilder};
+use throughline_codec::progress::{self, SourceProgress};
 use throughline_model::murmur2::partition_of;
 use throughline_model::{
     Fate, FateCounts, Now, Partition, Rejection, RejectionReason, SourceKind, Stage, Topic, WithheldReason,
@@ -17,6 +20,8 @@ use throughline_worker::input::RecordHeaders;
 use throughline_worker::{InputRecord, Outputs, ProcessContext, Processor, Stall, StateMismatch, TaskId};
 
 use crate::options::HealthLimits;
+use crate::time::Watermarks;
+use crate::time::watermark::SourceClock;
 
 /// The books of the normalize stage for one source: records = expanded + withheld + rejected; expanded touchpoints =
 /// routed + withheld + rejected.
@@ -53,6 +58,7 @@ pub struct NormalizeStage<S> {
     committed: FxHashMap<SourceKind, SourceCounts>,
     health: FxHashMap<TaskId, Health>,
     limits: HealthLimits,
+    watermarks: Watermarks,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -101,6 +107,7 @@ impl<S: SchemaSource> NormalizeStage<S> {
             committed: FxHashMap::default(),
             health: FxHashMap::default(),
             limits: HealthLimits::default(),
+            watermarks: Watermarks::default(),
         }
     }
 
@@ -120,6 +127,31 @@ impl<S: SchemaSource> NormalizeStage<S> {
     pub fn take_counts(&mut self) -> impl Iterator<Item = (SourceKind, SourceCounts)> {
         std::mem::take(&mut self.committed).into_iter()
     }
+
+    /// The clocks of the source partitions.
+    pub const fn watermarks(&mut self) -> &mut Watermarks {
+        &mut self.watermarks
+    }
+
+    /// Tells every inbox partition how far the source partitions have come, if it is time to.
+    fn tell(&mut self, now: Now, outputs: &mut Outputs) {
+        if !self.watermarks.is_due(now) {
+            return;
+        }
+        let sources = &self.sources;
+        let told = self.watermarks.tell(now).map(|reading| SourceProgress {
+            topic: &sources[usize::from(reading.task.topic)].0,
+            partition: reading.task.partition,
+            source: reading.source,
+            watermark: reading.watermark,
+            idle: reading.idle,
+        });
+        self.scratch.clear();
+        progress::encode(now, told, &mut self.scratch);
+        for at in 0..self.partitions {
+            put(&mut self.frames, &mut self.open, at, (EntryKind::Progress, &[], &self.scratch), outputs);
+        }
+    }
 }
 
 /// What one record did, collected while the sink borrows the stage's buffers.
@@ -135,6 +167,7 @@ struct Routing<'s> {
     record: &'s InputRecord<'s>,
     topic: &'s str,
     now: Now,
+    clock: Option<&'s mut SourceClock>,
 }
 
 impl Routing<'_> {
@@ -149,6 +182,11 @@ impl Routing<'_> {
                     Some(node) => partition_of(node.hex().as_bytes(), self.partitions),
                     None => partition_of(header.touchpoint_id.hex().as_bytes(), self.partitions),
                 };
+                if let Some(clock) = &mut self.clock
+                    && header.time_quality.moves_watermark()
+                {
+                    clock.see(header.occurred_at, header.received_at);
+                }
                 self.route(partition);
                 self.counts.add(Fate::Applied);
             }
@@ -178,17 +216,29 @@ impl Routing<'_> {
     }
 
     fn route(&mut self, partition: i32) {
-        let at = usize::try_from(partition).expect("partitions are not negative");
-        let frame = &mut self.frames[at];
-        if frame.is_full_for(self.context.len() + self.scratch.len()) {
-            seal(frame, partition, self.outputs);
-        }
-        if frame.is_empty() && !self.open.contains(&(at as u32)) {
-            self.open.push(at as u32);
-        }
-        frame.push(EntryKind::Touchpoint, self.context, self.scratch);
+        let at = u32::try_from(partition).expect("partitions are not negative");
+        put(self.frames, self.open, at, (EntryKind::Touchpoint, self.context, self.scratch), self.outputs);
         self.bytes += self.scratch.len();
     }
+}
+
+/// Puts an entry (kind, context, bytes) into the open frame of a partition.
+#[inline]
+fn put(
+    frames: &mut [FrameBuilder],
+    open: &mut Vec<u32>,
+    at: u32,
+    (kind, context, entry): (EntryKind, &[u8], &[u8]),
+    outputs: &mut Outputs,
+) {
+    let frame = &mut frames[at as usize];
+    if frame.is_full_for(context.len() + entry.len()) {
+        seal(frame, at as i32, outputs);
+    }
+    if frame.is_empty() && !open.contains(&at) {
+        open.push(at);
+    }
+    frame.push(kind, context, entry);
 }
 
 fn seal(frame: &mut FrameBuilder, partition: i32, outputs: &mut Outputs) {
@@ -229,10 +279,19 @@ impl<S: SchemaSource> Processor for NormalizeStage<S> {
         false
     }
 
-    fn assign(&mut self, _task: TaskId) {}
+    fn assign(&mut self, task: TaskId) {
+        let source = &self.sources[usize::from(task.topic)].1;
+        let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        self.watermarks.assign(task, source.kind, millis(source.lateness), millis(source.idle_after));
+    }
 
     fn revoke(&mut self, task: TaskId) {
         self.health.remove(&task);
+        self.watermarks.revoke(task);
+    }
+
+    fn exhausted(&mut self, task: TaskId, at: Option<Now>) {
+        self.watermarks.exhausted(task, at);
     }
 
     fn restore(&mut self, _: TaskId, _: &[u8], _: Option<&[u8]>) -> Result<(), StateMismatch> {
@@ -261,6 +320,7 @@ impl<S: SchemaSource> Processor for NormalizeStage<S> {
             record,
             topic,
             now: context.now,
+            clock: self.watermarks.take(record.task, context.now),
         };
         if context.reject {
             let rejection =
@@ -298,7 +358,8 @@ impl<S: SchemaSource> Processor for NormalizeStage<S> {
         Ok(())
     }
 
-    fn finish(&mut self, _now: Now, outputs: &mut Outputs) {
+    fn finish(&mut self, now: Now, outputs: &mut Outputs) {
+        self.tell(now, outputs);
         for at in std::mem::take(&mut self.open) {
             let frame = &mut self.frames[at as usize];
             if !frame.is_empty() {
@@ -309,6 +370,7 @@ impl<S: SchemaSource> Processor for NormalizeStage<S> {
 
     fn commit(&mut self, _now: Now) {
         self.uncommitted_bytes = 0;
+        self.watermarks.commit();
         for (source, counts) in self.counts.drain() {
             let committed = self.committed.entry(source).or_default();
             committed.records += counts.records;
@@ -326,6 +388,7 @@ impl<S: SchemaSource> Processor for NormalizeStage<S> {
 
     fn abort(&mut self) {
         self.uncommitted_bytes = 0;
+        self.watermarks.abort();
         self.counts.clear();
         self.open.clear();
         for frame in &mut self.frames {
@@ -338,7 +401,7 @@ impl<S: SchemaSource> Processor for NormalizeStage<S> {
     }
 
     fn next_due(&self) -> Option<(Now, TaskId)> {
-        None
+        self.watermarks.due()
     }
 }
 

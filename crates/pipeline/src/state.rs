@@ -8,7 +8,7 @@
 //! Times inside a part are differences from its first field, which is why the first field must come first.
 
 mod alerts;
-mod core;
+pub(crate) mod core;
 mod packed;
 mod profile;
 mod recent;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use throughline_codec::dead_letter::{DeadLetter, Origin};
 use throughline_codec::entry::{self, Context, EntryError};
 use throughline_codec::frame::{self, EntryKind};
-use throughline_codec::headers;
 use throughline_codec::record::Encoding;
+use throughline_codec::{headers, progress};
 use throughline_experience::profile::purpose_of;
 use throughline_experience::{AlertTransition, Customer, Emission, Part, Rules, Scope, ValuedTouchpoint, valuation};
 use throughline_model::alert::Transition;
@@ -62,6 +62,13 @@ impl<T: Table> ExperienceStage<T> {
                             self.nameless(record, &read, common, context.now, outputs);
                         }
                         Err(error) => self.undecodable(record, read.index, &error, context.now, outputs),
+                    }
+                }
+                Ok(Some(read @ frame::Entry { kind: EntryKind::Progress, .. })) => {
+                    next = read.index + 1;
+                    match progress::decode(read.bytes) {
+                        Ok(progress) => self.hear(record.task, &progress),
+                        Err(error) => self.undecodable(record, read.index, &error.into(), context.now, outputs),
                     }
                 }
                 // Kinds of later stages of the product: known by name, nothing to do yet.
@@ -140,9 +147,12 @@ impl<T: Table> ExperienceStage<T> {
             before,
             service_before,
             view_urgent: false,
+            view_wanted: false,
+            has_input: false,
             alerts: None,
             trace: None,
         };
+        let dues = folding.customer.dues(&self.options.rules);
         let mut next = self.overlay.first_entry(at);
         while let Some(held) = next {
             next = self.overlay.entry_after(held);
@@ -154,7 +164,9 @@ impl<T: Table> ExperienceStage<T> {
                 }
             }
         }
+        self.fire(&mut folding, now, outputs);
         self.write_customer(&mut folding, now, outputs);
+        self.overlay.at_mut(at).dues = (dues, folding.customer.dues(&self.options.rules));
         let Folding { customer, alerts, alerts_before, .. } = folding;
         if let Some(changed) = alerts {
             let open = customer.open_alerts();
@@ -165,6 +177,7 @@ impl<T: Table> ExperienceStage<T> {
     }
 
     fn touchpoint(&mut self, folding: &mut Folding, touchpoint: &Touchpoint<'_>, now: Now, outputs: &mut Outputs) {
+        folding.has_input = true;
         let scope = Scope { rules: &self.options.rules, ids: &self.options.ids, now, rebuild: false };
         let customer = &mut folding.customer;
         // A touchpoint that changes consent itself is shown without what needs consent: the stricter reading.
@@ -188,15 +201,8 @@ impl<T: Table> ExperienceStage<T> {
         };
         let fate = customer.apply(touchpoint, &scope, &mut |emission| emitting.emission(emission));
         let shown = emitting.shown;
-        if !shown.is_empty() {
-            let open = customer.open_alerts();
-            let changed = folding.alerts.get_or_insert_default();
-            changed.retain(|live| !shown.iter().any(|(id, _, _)| *id == live.alert.alert_id));
-            changed.extend(shown.into_iter().filter_map(|(id, due_at, record)| {
-                let alert = *open.iter().find(|alert| alert.alert_id == id)?;
-                Some(LiveAlert { alert, due_at, record })
-            }));
-        }
+        folding.show(shown);
+        let customer = &folding.customer;
         if let Some(trace) = &touchpoint.header().trace {
             folding.trace = Some((trace.0.to_string(), trace.1.to_string()));
         }
@@ -257,10 +263,13 @@ impl<T: Table> ExperienceStage<T> {
                     }
                 }
             }
-        } else if !customer.dirty_parts().is_empty() || self.overlay.at(folding.at).view_wanted {
+        } else if !customer.dirty_parts().is_empty() || folding.view_wanted {
             let view = customer.score(rules, as_of);
             let returned = !folding.service_before;
-            if switches.scores && (returned || customer.score_due(&view)) {
+            let moved = if folding.has_input { customer.score_due(&view) } else { customer.score_drifted(&view) };
+            // A review that finds nothing new leaves the single view as it is.
+            folding.view_wanted |= moved || folding.has_input || customer.dirty_parts().contains(Part::Alerts);
+            if switches.scores && (returned || moved) {
                 let version = customer.mark_score_published(&view);
                 let encoding = self.options.encodings.scores;
                 let deployment = &self.deployment;
@@ -277,7 +286,7 @@ impl<T: Table> ExperienceStage<T> {
                 }
                 writer.end();
             }
-            if switches.customers {
+            if switches.customers && folding.view_wanted {
                 self.write_view(folding, now, outputs);
             }
         }
@@ -287,7 +296,7 @@ impl<T: Table> ExperienceStage<T> {
     fn write_view(&mut self, folding: &mut Folding, now: Now, outputs: &mut Outputs) {
         let customer = &mut folding.customer;
         if !(folding.view_urgent || customer.view_due(now)) {
-            self.overlay.at_mut(folding.at).view_pending = true;
+            customer.put_view_off();
             return;
         }
         let (node, partition) = (folding.node, folding.task.partition);
@@ -327,12 +336,35 @@ pub(super) struct Folding {
     service_before: bool,
     /// Something that the single view shows at once changed: consent, identity.
     view_urgent: bool,
+    /// Its single view is due.
+    pub(super) view_wanted: bool,
+    /// A touchpoint was applied; otherwise time alone changes it.
+    has_input: bool,
     /// Ids of its live alerts before this transaction.
     alerts_before: Vec<AlertId>,
     /// Its live alerts that had a transition.
     alerts: Option<Vec<LiveAlert>>,
     /// Trace context of the latest touchpoint that carried one.
     trace: Option<(String, String)>,
+}
+
+/// A transition as queries show it: id, due time, the record as JSON.
+pub(super) type Shown = (AlertId, Option<EventTime>, Arc<str>);
+
+impl Folding {
+    /// Keeps what queries show of the alerts that had a transition.
+    pub(super) fn show(&mut self, shown: Vec<Shown>) {
+        if shown.is_empty() {
+            return;
+        }
+        let open = self.customer.open_alerts();
+        let changed = self.alerts.get_or_insert_default();
+        changed.retain(|live| !shown.iter().any(|(id, _, _)| *id == live.alert.alert_id));
+        changed.extend(shown.into_iter().filter_map(|(id, due_at, record)| {
+            let alert = *open.iter().find(|alert| alert.alert_id == id)?;
+            Some(LiveAlert { alert, due_at, record })
+        }));
+    }
 }
 
 /// The live alerts of a customer, as far as state alone tells.
@@ -350,23 +382,23 @@ fn live_alerts(deployment: &Deployment, rules: &Rules, customer: &Customer) -> V
 }
 
 /// Writes what a touchpoint makes the outside hear.
-struct Emitting<'s, 't> {
-    options: &'s ExperienceOptions,
-    deployment: &'s Deployment,
-    touchpoint: &'s Touchpoint<'t>,
-    influence: bool,
+pub(super) struct Emitting<'s, 't> {
+    pub(super) options: &'s ExperienceOptions,
+    pub(super) deployment: &'s Deployment,
+    pub(super) touchpoint: &'s Touchpoint<'t>,
+    pub(super) influence: bool,
     /// Names and values for alerts.
-    context: Vec<(Box<str>, Box<str>)>,
-    task: TaskId,
-    now: Now,
-    outputs: &'s mut Outputs,
-    counts: &'s mut ExperienceCounts,
+    pub(super) context: Vec<(Box<str>, Box<str>)>,
+    pub(super) task: TaskId,
+    pub(super) now: Now,
+    pub(super) outputs: &'s mut Outputs,
+    pub(super) counts: &'s mut ExperienceCounts,
     /// What queries show of the alerts that had a transition: id, due time, the record as JSON.
-    shown: Vec<(AlertId, Option<EventTime>, Arc<str>)>,
+    pub(super) shown: Vec<Shown>,
 }
 
 impl Emitting<'_, '_> {
-    fn emission(&mut self, emission: Emission<'_>) {
+    pub(super) fn emission(&mut self, emission: Emission<'_>) {
         match emission {
             Emission::Touchpoint(valued) => {
                 let influence = self.influence;
@@ -487,7 +519,7 @@ impl Emitting<'_, '_> {
 
 /// Declared attributes in force that may be used for personalization. A touchpoint that declares one is shown with it from
 /// the next alert on.
-fn declared(customer: &Customer, rules: &Rules) -> Vec<(Box<str>, Box<str>)> {
+pub(super) fn declared(customer: &Customer, rules: &Rules) -> Vec<(Box<str>, Box<str>)> {
     let at = customer.as_of();
     let Some(profile) = &customer.profile else { return Vec::new() };
     if !customer.allows(Purpose::Personalization, at, rules) {

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use throughline_codec::entry::{Context, EntryError};
 use throughline_codec::frame;
-use throughline_model::{AlertId, NodeId, Now, ReceivedAt, RecordOffset};
+use throughline_experience::Dues;
+use throughline_model::{AlertId, NodeId, ReceivedAt, RecordOffset};
 use throughline_worker::{InputRecord, TaskId};
 
 use crate::table::LiveAlert;
@@ -24,14 +25,28 @@ pub(super) struct Touched {
     pub(super) task: TaskId,
     /// First and last of its entries.
     entries: (u32, u32),
-    /// Its single view was put off by an earlier transaction and is due now.
-    pub(super) view_wanted: bool,
-    /// Its single view must follow within ten seconds.
-    pub(super) view_pending: bool,
+    /// Clocks whose timer brought it here.
+    pub(super) taken: TakenTimers,
+    /// When it was due before this transaction, and is after it.
+    pub(super) dues: (Dues, Dues),
     /// Live alerts that ended, and those that had a transition, if any did.
     pub(super) alerts: Option<Box<(Vec<AlertId>, Vec<LiveAlert>)>>,
     /// Bytes that a commit stores.
     pub(super) encoded: Option<Arc<[u8]>>,
+}
+
+impl Touched {
+    /// Whether its timers are to be looked at when the transaction commits.
+    pub(super) fn is_armed(&self) -> bool {
+        self.taken.now || self.taken.stream || self.dues.0 != self.dues.1
+    }
+}
+
+/// Clocks whose timer was taken from its wheel.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct TakenTimers {
+    pub(super) now: bool,
+    pub(super) stream: bool,
 }
 
 /// An entry that waits for the end of the transaction.
@@ -89,8 +104,6 @@ pub(super) struct Overlay {
     entries: Vec<Held>,
     records: Vec<(HeldRecord, Option<Box<Extra>>)>,
     arena: Arena,
-    /// Pending single views that this transaction writes.
-    pub(super) taken_pending: Vec<(Now, NodeId, TaskId)>,
 }
 
 /// Bytes of the held records, and where the contexts of their entries are.
@@ -203,8 +216,8 @@ impl Overlay {
                 node,
                 task,
                 entries: (END, END),
-                view_wanted: false,
-                view_pending: false,
+                taken: TakenTimers::default(),
+                dues: (Dues::default(), Dues::default()),
                 alerts: None,
                 encoded: None,
             });
@@ -250,7 +263,6 @@ impl Overlay {
     pub(super) fn clear(&mut self) {
         self.forget_entries();
         self.touched.clear();
-        self.taken_pending.clear();
     }
 
     fn forget_entries(&mut self) {

@@ -20,6 +20,6 @@ pub mod wheel;
 
 pub use clocks::{ClockLimits, SourceClocks};
 pub use disproof::{SourceSet, TimerKind};
-pub use timers::{Clock, Timers};
+pub use timers::{Clock, ClockKind, Timers};
 pub use watermark::{Lateness, Watermarks};
 pub use wheel::Wheel;

@@ -1,6 +1,6 @@
 //! The timers of one inbox partition: one wheel per clock.
 
-use throughline_model::NodeId;
+use throughline_model::{NodeId, closed_set};
 
 use super::disproof::SourceSet;
 use super::wheel::{Hint, Wheel, second_of};
@@ -12,6 +12,16 @@ pub enum Clock {
     Now,
     /// Stream time by the sources that can disprove the timer.
     Stream(SourceSet),
+}
+
+closed_set! {
+    /// What kind of clock, for counts.
+    pub enum ClockKind {
+        /// The injected clock.
+        Now = "now",
+        /// Stream time.
+        Stream = "stream",
+    }
 }
 
 /// Wheels, and the hints that the open transaction took from them.
