@@ -4,6 +4,7 @@ mod carry_out;
 mod local;
 mod membership;
 mod metadata;
+mod refusal;
 mod restoring;
 
 use std::collections::BTreeMap;
@@ -148,6 +149,19 @@ pub enum DriverError {
         /// What differs, and what to do.
         why: String,
     },
+    /// The input is not the one that the group has read.
+    #[error("input {topic}[{partition}] cannot be continued: {why}")]
+    Input {
+        /// Input topic.
+        topic: String,
+        /// Partition.
+        partition: i32,
+        /// What differs, and what to do.
+        why: String,
+    },
+    /// The brokers refuse, and will refuse again: a right is missing, or they are too old.
+    #[error("{0}")]
+    Refused(String),
     /// Fenced again and again.
     #[error("fenced {0} times without a commit between: another deployment uses the transactional id {1}")]
     FencedRepeatedly(u32, String),
@@ -210,8 +224,8 @@ pub fn run<P: Processor, O: Observer<P>>(
     control: Arc<Control>,
     observer: O,
 ) -> Result<(), DriverError> {
-    let producer = membership::connect(&client, &options)?;
-    let consumer = membership::join(&client, &options)?;
+    let producer = membership::connect(&client, &options).map_err(|error| advised(error, &options))?;
+    let consumer = membership::join(&client, &options).map_err(|error| advised(error, &options))?;
     let worker = Worker::new(options.worker, processor);
     let changelog = options.changelog.clone().unwrap_or_default();
     let restores = Restores::new(client.clone(), &options.name, changelog, options.restore.clone());
@@ -245,11 +259,19 @@ pub fn run<P: Processor, O: Observer<P>>(
         receiving: None,
         sender: metadata::new_sender(),
     };
-    let result = driver.run();
+    let result = driver.run().map_err(|error| advised(error, &driver.options));
     driver.logs.close_all();
     driver.publish_status();
     membership::close(driver.consumer);
     result
+}
+
+/// An error of the client says what to do where that is known.
+fn advised(error: DriverError, options: &DriverOptions) -> DriverError {
+    match &error {
+        DriverError::Client(client) => refusal::advice(client, options).map_or(error, DriverError::Refused),
+        _ => error,
+    }
 }
 
 /// The clock of the edge.
@@ -342,14 +364,13 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             Reaction::Stop => match error {
                 KafkaError::MessageConsumption(rdkafka::error::RDKafkaErrorCode::AutoOffsetReset)
                 | KafkaError::MessageConsumption(rdkafka::error::RDKafkaErrorCode::OffsetOutOfRange) => {
-                    Err(DriverError::State {
-                        topic: self.options.inputs.join(","),
-                        partition: -1,
-                        why: format!(
-                            "{error}: the committed input offset is gone by retention; nothing is reset silently, use \
-                             the rewind command to choose where to go on"
-                        ),
-                    })
+                    // Retention overtook a partition while it waited. Which one the assignment of the next start tells.
+                    Err(DriverError::Refused(format!(
+                        "{error}: input that group {} has not read is gone from {}; nothing is reset silently, and the next \
+                         start names the partition, the offsets and the command",
+                        self.options.group,
+                        self.options.inputs.join(", ")
+                    )))
                 }
                 _ => Err(DriverError::Client(error.clone())),
             },

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use counting::{Counting, spec};
 use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use throughline_kafka::admin::Admin;
 use throughline_kafka::client::ClientOptions;
 use throughline_kafka::driver::{Control, DriverError, DriverOptions, Observer, Start, run};
@@ -265,7 +266,68 @@ fn scenario_08_a_changelog_that_was_made_anew_is_refused_and_its_log_is_not_used
     std::fs::remove_dir_all(&deployment.directory).expect("removed");
 }
 
+#[test]
+fn scenario_13_input_that_retention_deleted_is_refused() {
+    let deployment = Deployment::new("retention");
+    let first = deployment.start(false);
+    deployment.produce(1_000);
+    deployment.assert_counts(1_000);
+    first.drain();
+    deployment.produce(500);
+    let low = deployment.delete_records("in", 0);
+    let why = deployment.start(false).refusal();
+    let (topic, group) = (deployment.topic("in"), &deployment.prefix);
+    assert!(
+        why.contains(&format!("input {topic}[0]")) && why.contains(&format!("the first one left is {low}")),
+        "{why}"
+    );
+    let command = format!("--group {group} --topic {topic}:0 --reset-offsets --to-earliest --execute");
+    assert!(why.contains("kafka-consumer-groups.sh") && why.contains(&command), "{why}");
+}
+
+#[test]
+fn scenario_08_input_that_was_made_anew_is_refused() {
+    let deployment = Deployment::new("input");
+    let first = deployment.start(false);
+    deployment.produce(1_000);
+    deployment.assert_counts(1_000);
+    first.drain();
+    // The brokers forget the offsets of a topic that is deleted.
+    deployment.delete("in");
+    deployment.create_when_gone("in");
+    let why = deployment.start(false).refusal();
+    assert!(
+        why.contains(&deployment.topic("changelog")) && why.contains(&format!("group {} ", deployment.prefix)),
+        "{why}"
+    );
+}
+
+#[test]
+fn input_that_lost_its_end_is_refused() {
+    let deployment = Deployment::new("short");
+    let mut config = deployment.client.admin("outside");
+    let consumer: BaseConsumer = config.set("group.id", &deployment.prefix).create().expect("a consumer");
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(&deployment.topic("in"), 2, Offset::Offset(500)).expect("an offset");
+    consumer.commit(&list, CommitMode::Sync).expect("committed");
+    let why = deployment.start(false).refusal();
+    assert!(why.contains(&format!("input {}[2]", deployment.topic("in"))), "{why}");
+    assert!(why.contains("goes on at offset 500, and the topic ends at 0"), "{why}");
+}
+
 impl Deployment {
+    /// Deletes every record of a partition, and returns its first offset then.
+    fn delete_records(&self, name: &str, partition: i32) -> i64 {
+        use rdkafka::admin::{AdminClient, AdminOptions};
+        let client: AdminClient<rdkafka::client::DefaultClientContext> =
+            self.client.admin("outside").create().expect("an admin client");
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.topic(name), partition, Offset::End).expect("an offset");
+        Self::runtime().block_on(client.delete_records(&list, &AdminOptions::new())).expect("deleted");
+        let consumer: BaseConsumer = self.client.reader("outside", false).create().expect("a consumer");
+        consumer.fetch_watermarks(&self.topic(name), partition, Duration::from_secs(10)).expect("answered").0
+    }
+
     fn runtime() -> tokio::runtime::Runtime {
         tokio::runtime::Builder::new_current_thread().build().expect("a runtime")
     }

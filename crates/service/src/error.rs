@@ -41,7 +41,7 @@ impl From<DriverError> for ServiceError {
         let text = error.to_string();
         match error {
             DriverError::Unreachable(_) => Self::Unreachable(text),
-            DriverError::State { .. } => Self::Mismatch(text),
+            DriverError::State { .. } | DriverError::Input { .. } | DriverError::Refused(_) => Self::Mismatch(text),
             DriverError::FencedRepeatedly(..) | DriverError::Superseded(_) => Self::Fenced(text),
             DriverError::Client(_) | DriverError::Thread(_) => Self::Unexpected(text),
         }

@@ -74,7 +74,8 @@ impl Instance {
         let client = wiring::client(&config.kafka)?;
         let ids = wiring::ids(config)?;
         let (admin, cluster, wanted) = (client.clone(), config.kafka.cluster_id.clone(), needed_topics(config, stages));
-        blocking(move || check_topics(&admin, cluster.as_deref(), &wanted)).await?;
+        let fixed = fixed_partitions(config);
+        blocking(move || check_topics(&admin, cluster.as_deref(), &wanted, &fixed)).await?;
         let prepared = config.clone();
         let schemas = blocking(move || Schemas::prepare(&prepared)).await?;
         let stop_followers = Arc::new(AtomicBool::new(false));
@@ -292,20 +293,38 @@ fn check_topics(
     client: &throughline_kafka::client::ClientOptions,
     cluster: Option<&str>,
     wanted: &[String],
+    fixed: &[(String, u32)],
 ) -> Result<(), ServiceError> {
     let admin =
         Admin::new(client, Duration::from_secs(15)).map_err(|error| ServiceError::Unexpected(error.to_string()))?;
     let existing = admin.partitions().map_err(|error| ServiceError::Unreachable(error.to_string()))?;
     crate::topics::same_cluster(cluster, &admin)?;
     let missing: Vec<&str> = wanted.iter().filter(|topic| !existing.contains_key(*topic)).map(String::as_str).collect();
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(ServiceError::Mismatch(format!(
-            "topics are missing: {}; create them with: throughline topics apply (with --sources for source topics that nobody else owns)",
+    if !missing.is_empty() {
+        return Err(ServiceError::Mismatch(format!(
+            "topics are missing, or this user may not see them: {}; create them with: throughline topics apply (with --sources \
+             for source topics that nobody else owns), and see with throughline check --connect what is not allowed",
             missing.join(", ")
-        )))
+        )));
     }
+    let differs = |(topic, wanted): &&(String, u32)| existing.get(topic).is_some_and(|found| found != wanted);
+    match fixed.iter().find(differs) {
+        None => Ok(()),
+        Some((topic, wanted)) => Err(ServiceError::Mismatch(format!(
+            "topic {topic} has {} partitions, and topics.partitions says {wanted}: customers would be looked for where they are \
+             not. Set topics.partitions back to what the topics have (throughline topics plan shows the difference), or choose \
+             another application id and prefix to rebuild with the new number",
+            existing[topic]
+        ))),
+    }
+}
+
+/// Topics whose partitions are computed from their number, with that number.
+fn fixed_partitions(config: &Config) -> Vec<(String, u32)> {
+    let all = config.topics.partitions.get();
+    let specs = throughline_config::topics::plan(config).into_iter();
+    let is_fixed = |topic: Option<Topic>| !matches!(topic, Some(Topic::DeadLetters | Topic::Audit));
+    specs.filter(|spec| spec.partitions == all && is_fixed(spec.topic)).map(|spec| (spec.name, all)).collect()
 }
 
 /// Runs until a signal: the first drains, a second ends at once. `show` is told five times a second what is restored.

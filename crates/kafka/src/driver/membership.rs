@@ -119,6 +119,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             self.anchors.remove(task);
             let (next, txn_seq) = match committed {
                 Some(found) => {
+                    self.check_input(*task, found.next)?;
                     self.anchors.insert(*task, (found.next, found.txn_seq));
                     (found.next, found.txn_seq)
                 }

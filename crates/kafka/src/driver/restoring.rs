@@ -21,16 +21,17 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             return Ok(());
         }
         let is_alone = self.worker.tasks().all(|(_, restoring)| restoring);
-        let anchors = &self.anchors;
+        let (anchors, group) = (&self.anchors, &self.options.group);
         let stepped = self.restores.step(
             if is_alone { SLICE_ALONE } else { SLICE_BESIDE },
             self.worker.processor_mut(),
             |task, value| match value {
-                Some(_) if !anchors.contains_key(&task) => Err(StateMismatch(
-                    "the changelog holds state but the consumer group has no offset; nothing is reset silently: \
-                     restore the group's offsets or choose a new application id"
-                        .to_owned(),
-                )),
+                Some(_) if !anchors.contains_key(&task) => Err(StateMismatch(format!(
+                    "the changelog holds state, but group {group} has no offset for this partition: the input topic was made \
+                     anew, or the offsets were deleted, and nothing is reset silently. Restore the group's offsets \
+                     (kafka-consumer-groups.sh --reset-offsets), or choose another application id to rebuild the state from \
+                     the sources"
+                ))),
                 _ => Ok(()),
             },
         );
