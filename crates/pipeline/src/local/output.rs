@@ -23,7 +23,9 @@ pub struct Output {
 }
 
 impl Output {
-    pub(super) fn of(outputs: &Outputs, record: &OutputRecord) -> Self {
+    /// A record of the outputs of a stage.
+    #[must_use]
+    pub fn of(outputs: &Outputs, record: &OutputRecord) -> Self {
         Self {
             topic: record.target.topic,
             partition: record.target.partition,

@@ -1,0 +1,171 @@
+//! Time through both stages: what moves stream time, and that timers fire once, also across restarts and aborts.
+
+mod local;
+mod stages;
+
+use local::{DAY, START, touchpoint};
+use serde_json::json;
+use stages::{Both, Source};
+use throughline_model::alert::RuleMode;
+use throughline_model::time::{HOUR, MINUTE, SECOND};
+use throughline_model::{SourceKind, Topic};
+
+/// A web and a store partition, both read to their end and silent.
+fn two_sources() -> Both {
+    Both::new(&[Source::new(SourceKind::Web), Source::new(SourceKind::Store)])
+}
+
+/// Opens a severe moment of a customer at `at`, milliseconds after the start.
+fn severe(both: &mut Both, source: usize, login: &str, at: i64) {
+    let day = at as f64 / DAY as f64;
+    both.push(source, &touchpoint("partner.trip.cancelled", login, day, json!({})), START + at);
+    both.commit();
+}
+
+/// Seconds pass, with everything read and nobody sending.
+fn idle(both: &mut Both, from: i64, to: i64) {
+    for at in (from..=to).step_by(SECOND as usize) {
+        both.now(START + at);
+        both.exhausted(&[0, 1], START + at);
+        both.tick();
+    }
+}
+
+#[test]
+fn an_alert_expires_without_any_traffic_and_once() {
+    let mut both = two_sources();
+    both.rules(|rules| rules.read.alerts.severe_moment.expires = throughline_experience::span::Span::minutes(10));
+    severe(&mut both, 0, "ann", 0);
+    assert_eq!(both.transitions(), ["severe_moment opened"]);
+    idle(&mut both, SECOND, 14 * MINUTE);
+    assert_eq!(both.transitions(), ["severe_moment opened"], "stores may be five minutes late");
+    idle(&mut both, 14 * MINUTE + SECOND, 16 * MINUTE);
+    assert_eq!(both.transitions(), ["severe_moment opened", "severe_moment expired"]);
+    let expired = both.values(Topic::Alerts)[1].clone();
+    assert_eq!(expired["as_of"], "2026-01-05T12:10:00.000Z", "it speaks for the time at which it expired");
+    both.restart();
+    idle(&mut both, 16 * MINUTE + SECOND, 20 * MINUTE);
+    assert_eq!(both.transitions().len(), 2, "XO-6: a restart fires nothing again");
+}
+
+#[test]
+fn a_timer_that_was_aborted_fires_again_and_one_that_was_committed_does_not() {
+    let mut both = two_sources();
+    both.rules(|rules| rules.read.alerts.severe_moment.expires = throughline_experience::span::Span::minutes(10));
+    severe(&mut both, 0, "ann", 0);
+    severe(&mut both, 0, "bob", MINUTE);
+    idle(&mut both, MINUTE + SECOND, 15 * MINUTE - SECOND);
+    both.abort_next();
+    idle(&mut both, 15 * MINUTE, 15 * MINUTE + 3 * SECOND);
+    assert_eq!(both.transitions(), ["severe_moment opened", "severe_moment opened", "severe_moment expired"]);
+    both.restart();
+    both.abort_next();
+    idle(&mut both, 15 * MINUTE + 4 * SECOND, 17 * MINUTE);
+    both.restart();
+    idle(&mut both, 17 * MINUTE + SECOND, 18 * MINUTE);
+    assert_eq!(both.transitions().iter().filter(|transition| transition.ends_with("expired")).count(), 2, "XO-6");
+}
+
+#[test]
+fn a_backlog_raises_nothing_before_it_is_read() {
+    let mut both = two_sources();
+    both.rules(|rules| rules.read.alerts.severe_moment.expires = throughline_experience::span::Span::minutes(10));
+    severe(&mut both, 0, "ann", 0);
+    // An hour in which nobody read the sources: a recovery lies unread in the second one.
+    both.now(START + HOUR);
+    both.exhausted(&[0], START + HOUR);
+    both.tick();
+    for at in 1..40 {
+        both.now(START + HOUR + at * SECOND);
+        both.exhausted(&[0], START + HOUR + at * SECOND);
+        both.tick();
+    }
+    assert_eq!(both.transitions(), ["severe_moment opened"], "what is unread may disprove it");
+    both.push(1, &touchpoint("recovery.made", "ann", 0.004, json!({})), START + HOUR);
+    both.commit();
+    assert!(both.transitions().contains(&"severe_moment resolved".to_owned()));
+    idle(&mut both, HOUR + 41 * SECOND, HOUR + 2 * MINUTE);
+    assert!(!both.transitions().contains(&"severe_moment expired".to_owned()));
+}
+
+#[test]
+fn a_late_burst_after_silence_is_applied_and_takes_nothing_back() {
+    let mut both = two_sources();
+    severe(&mut both, 0, "ann", 0);
+    idle(&mut both, SECOND, 10 * MINUTE);
+    let before = both.stream_times();
+    for number in 0..20 {
+        let late = touchpoint("page.viewed", "ann", 0.001 + f64::from(number) / 1e5, json!({}));
+        both.push(0, &late, START + 10 * MINUTE);
+    }
+    both.commit();
+    idle(&mut both, 10 * MINUTE + SECOND, 11 * MINUTE);
+    assert!(both.stream_times() >= before, "stream time never goes back");
+    assert_eq!(both.applied(), 21);
+}
+
+#[test]
+fn progress_is_told_to_every_partition_once_a_second_and_survives_a_restart() {
+    let mut both = two_sources();
+    idle(&mut both, 0, 60 * SECOND);
+    assert_eq!(both.frames(), 61 * i64::from(stages::PARTITIONS));
+    let before = both.stream_times();
+    assert!(before.iter().all(Option::is_some), "{before:?}");
+    both.restart();
+    assert_eq!(both.stream_times(), before, "watermarks are part of the state");
+    both.restart_normalize();
+    both.now(START + 61 * SECOND);
+    both.tick();
+    assert_eq!(both.stream_times(), before, "a normalize worker that knows nothing yet takes nothing back");
+}
+
+#[test]
+fn a_single_view_that_waits_survives_a_restart() {
+    let mut both = two_sources();
+    for second in [0, 1] {
+        let viewed =
+            touchpoint("survey.answered", "ann", f64::from(second) / 86_400.0, json!({"evidence": local::answer(0.5)}));
+        both.push(0, &viewed, START + i64::from(second) * SECOND);
+        both.commit();
+    }
+    assert_eq!(both.values(Topic::Customers).len(), 1, "the second one waits");
+    both.restart();
+    both.now(START + 9 * SECOND);
+    both.tick();
+    assert_eq!(both.values(Topic::Customers).len(), 1);
+    both.now(START + 11 * SECOND);
+    both.tick();
+    both.now(START + 30 * SECOND);
+    both.tick();
+    let views = both.values(Topic::Customers);
+    assert_eq!(views.len(), 2, "written ten seconds after the last, and once");
+    assert_eq!(views[1]["version"], 2);
+}
+
+#[test]
+fn many_timers_fire_in_portions_between_which_input_is_read() {
+    let mut both = two_sources();
+    both.rules(|rules| {
+        rules.read.alerts.severe_moment.expires = throughline_experience::span::Span::minutes(10);
+        // Some reviews fall into these minutes.
+        rules.read.alerts.experience_low.mode = RuleMode::Off;
+    });
+    for number in 0..5_000 {
+        both.push(0, &touchpoint("partner.trip.cancelled", &format!("c{number}"), 0.0, json!({})), START);
+    }
+    both.commit();
+    assert_eq!(both.transitions().len(), 5_000);
+    assert!(both.experience().timers_pending() >= 5_000);
+    idle(&mut both, SECOND, 15 * MINUTE - SECOND);
+    assert_eq!(both.transitions().len(), 5_000);
+    both.now(START + 15 * MINUTE);
+    both.exhausted(&[0, 1], START + 15 * MINUTE);
+    let mut fired = Vec::new();
+    while fired.last() != Some(&5_000) {
+        assert!(fired.len() < 4, "{fired:?}");
+        both.tick();
+        fired.push(both.transitions().len() - 5_000);
+    }
+    // A round is the transaction with the progress, and one more for what is left.
+    assert_eq!(fired, [4_000, 5_000]);
+}
