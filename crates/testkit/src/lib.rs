@@ -15,6 +15,7 @@
 
 pub mod broker;
 pub mod cluster;
+pub mod contract;
 pub mod proxy;
 pub mod registry;
 pub mod sim;

@@ -52,6 +52,7 @@ pub struct Fold {
     table: [Option<Held>; PARTITIONS],
     overlay: Vec<Overlaid>,
     items: usize,
+    timers_left: bool,
     counts: [u32; 4],
     /// Items by fate of the last transaction that committed.
     committed: [u32; 4],
@@ -204,6 +205,11 @@ impl Fold {
         Some((Now::from_millis(due), TaskId { topic: 0, partition: partition as i32 }))
     }
 
+    /// Whether more was due than the last transaction fired.
+    pub const fn has_timers_left(&self) -> bool {
+        self.timers_left
+    }
+
     /// Fires what is due, and writes scores and state.
     pub fn finish(&mut self, now: i64, outputs: &mut Outputs) {
         for _ in 0..FIRED_MAX {
@@ -213,6 +219,7 @@ impl Fold {
             let fired = outputs.record(Topic::Alerts, Some(partition as i32)).key(&[key as u8]);
             fired.value(|out| out.extend_from_slice(&id.to_le_bytes())).end();
         }
+        self.timers_left = self.earliest().is_some_and(|earliest| earliest.0 <= now);
         for changed in &self.overlay {
             let partition = Some(changed.partition as i32);
             if changed.scored {

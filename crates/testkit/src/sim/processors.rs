@@ -200,6 +200,10 @@ impl Processor for SimProcessor {
     }
 
     fn next_due(&self) -> Option<(Now, TaskId)> {
-        self.fold().and_then(Fold::next_due)
+        self.fold().and_then(|fold| fold.next_due())
+    }
+
+    fn has_timers_left(&self) -> bool {
+        self.fold().is_some_and(Fold::has_timers_left)
     }
 }
