@@ -52,10 +52,18 @@ impl Child {
     /// # Errors
     /// If the child ends, or does not become ready in 90 s.
     pub fn wait_ready(&mut self, address: &str) -> Result<()> {
+        self.wait_ready_for(address, READY_LIMIT)
+    }
+
+    /// The same with another limit.
+    ///
+    /// # Errors
+    /// If the child ends, or does not become ready in time.
+    pub fn wait_ready_for(&mut self, address: &str, limit: Duration) -> Result<()> {
         let started = Instant::now();
         while !is_ready(address) {
             self.ensure_running()?;
-            ensure!(started.elapsed() < READY_LIMIT, "the service is not ready after {} s", READY_LIMIT.as_secs());
+            ensure!(started.elapsed() < limit, "the service is not ready after {} s", limit.as_secs());
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(())

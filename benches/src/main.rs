@@ -114,6 +114,8 @@ enum Only {
     Memory,
     /// Every output on
     AllOn,
+    /// Starts on --keys keys of state, from the changelog and from the local log; only when asked for
+    Restore,
 }
 
 #[derive(Debug, Args)]
@@ -243,6 +245,9 @@ fn measure(options: &Options) -> Result<()> {
     if wants(Only::Memory) {
         memory(&bench, options.customers, &mut report)?;
     }
+    if options.only == Some(Only::Restore) {
+        restore(&bench, options.keys, &mut report)?;
+    }
     println!("{}", report.table());
     if options.json {
         println!("{}", report.json());
@@ -355,6 +360,35 @@ fn latency(bench: &Bench, rate: f64, duration: Duration, report: &mut Report) ->
     report.note("latency_records_per_second", rate.round().into());
     report.note("latency_counted", latency.counted.into());
     report.note("latency_missing", latency.missing.into());
+    Ok(())
+}
+
+fn restore(bench: &Bench, keys: u32, report: &mut Report) -> Result<()> {
+    let restore = bench.restore(keys.into())?;
+    report.note("restore_keys", restore.keys.into());
+    report.note("restore_bytes", restore.bytes.into());
+    let starts = [
+        ("changelog", "restore from the changelog", restore.changelog, 500_000.0),
+        ("first_log", "the same, writing a new local log", restore.first, 500_000.0),
+        ("local_log", "restart with the local log", restore.local, 2_000_000.0),
+    ];
+    for (name, what, start, target) in starts {
+        let (per_second, per_cpu_second) = restore.rates(&start);
+        let met = |rate: f64| if rate >= target { "met" } else { "missed" };
+        let (key, text) = (format!("restore_{name}_keys_per_second"), format!("{what}: keys per second"));
+        report.add(&key, &text, per_second, 0, None);
+        let key = format!("restore_{name}_keys_per_cpu_second");
+        let text = format!("{what}: keys per CPU second (at least {target}: {})", met(per_cpu_second));
+        report.add(&key, &text, per_cpu_second, 0, None);
+        let resident = start.resident as f64 / restore.keys as f64;
+        report.add(
+            &format!("restore_{name}_bytes_per_key"),
+            &format!("{what}: resident bytes per key"),
+            resident,
+            0,
+            None,
+        );
+    }
     Ok(())
 }
 

@@ -81,7 +81,7 @@ impl Bench {
         Ok(Memory { empty, loaded, restored, restore_seconds, customers })
     }
 
-    fn load(&self, topic: &str, customers: u32) -> Result<()> {
+    pub(super) fn load(&self, topic: &str, customers: u32) -> Result<()> {
         let feed = Feed::new(&self.cluster, topic, Duration::from_millis(50))?;
         let mut generator = Generator::new(self.seed, customers);
         let now = now_millis();

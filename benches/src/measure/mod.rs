@@ -2,6 +2,7 @@
 
 pub mod latency;
 pub mod memory;
+pub mod restore;
 pub mod score;
 
 use std::path::PathBuf;

@@ -2,7 +2,6 @@ package throughline.peers.job;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.core.StreamWriteFeature;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -20,7 +19,8 @@ public final class ScoreWriter {
         'a', 'p', 'p', 'l', 'i', 'c', 'a', 't', 'i', 'o', 'n', '/', 'j', 's', 'o', 'n'
     };
 
-    private final JsonFactory json = JsonFactory.builder().enable(StreamWriteFeature.USE_FAST_DOUBLE_WRITER).build();
+    private final JsonFactory json = new JsonFactory();
+    private final Decimals decimals = new Decimals();
     private final ByteArrayOutputStream buffer = new ByteArrayOutputStream(1_024);
     private final String tenant;
 
@@ -54,30 +54,30 @@ public final class ScoreWriter {
         return buffer.toByteArray();
     }
 
-    private static void writeNumbers(JsonGenerator out, Score score) throws IOException {
-        out.writeNumberField("overall", score.relationship());
-        out.writeNumberField("moment", score.moment());
-        out.writeNumberField("relationship", score.relationship());
-        out.writeNumberField("lifetime", score.lifetime());
+    private void writeNumbers(JsonGenerator out, Score score) throws IOException {
+        decimals.write(out, "overall", score.relationship());
+        decimals.write(out, "moment", score.moment());
+        decimals.write(out, "relationship", score.relationship());
+        decimals.write(out, "lifetime", score.lifetime());
         out.writeNumberField("touchpoints", score.touchpoints());
-        out.writeNumberField("uncertainty", score.uncertainty());
-        out.writeNumberField("coverage", score.coverage());
+        decimals.write(out, "uncertainty", score.uncertainty());
+        decimals.write(out, "coverage", score.coverage());
         writeChannels(out, score);
         writeBaseline(out, score);
-        writePresent(out, "consistency", score.consistency());
-        writePresent(out, "channel_gap", score.channelGap());
+        decimals.write(out, "consistency", score.consistency());
+        decimals.write(out, "channel_gap", score.channelGap());
         out.writeStringField("churn_model", "none");
         out.writeBooleanField("at_risk", false);
         out.writeObjectFieldStart("evidence_mix");
-        out.writeNumberField("survey", score.mix()[Evidence.SURVEY.ordinal()]);
-        out.writeNumberField("text", score.mix()[Evidence.TEXT.ordinal()]);
-        out.writeNumberField("fact", score.mix()[Evidence.FACT.ordinal()]);
-        out.writeNumberField("promise", score.mix()[Evidence.PROMISE.ordinal()]);
+        decimals.write(out, "survey", score.mix()[Evidence.SURVEY.ordinal()]);
+        decimals.write(out, "text", score.mix()[Evidence.TEXT.ordinal()]);
+        decimals.write(out, "fact", score.mix()[Evidence.FACT.ordinal()]);
+        decimals.write(out, "promise", score.mix()[Evidence.PROMISE.ordinal()]);
         out.writeEndObject();
         writeReasons(out, score);
-        out.writeNumberField("other", score.other());
-        out.writeNumberField("prior", score.prior());
-        out.writeNumberField("observed_share", score.observedShare());
+        decimals.write(out, "other", score.other());
+        decimals.write(out, "prior", score.prior());
+        decimals.write(out, "observed_share", score.observedShare());
     }
 
     private static void writeChannels(JsonGenerator out, Score score) throws IOException {
@@ -92,31 +92,25 @@ public final class ScoreWriter {
         out.writeEndArray();
     }
 
-    private static void writeBaseline(JsonGenerator out, Score score) throws IOException {
+    private void writeBaseline(JsonGenerator out, Score score) throws IOException {
         if (Double.isNaN(score.baselineMean())) {
             return;
         }
         out.writeObjectFieldStart("baseline");
-        out.writeNumberField("mean", score.baselineMean());
-        out.writeNumberField("sd", score.baselineSpread());
-        writePresent(out, "z", score.baselineZ());
+        decimals.write(out, "mean", score.baselineMean());
+        decimals.write(out, "sd", score.baselineSpread());
+        decimals.write(out, "z", score.baselineZ());
         out.writeNumberField("n", score.touchpoints());
         out.writeEndObject();
     }
 
-    private static void writePresent(JsonGenerator out, String name, double value) throws IOException {
-        if (!Double.isNaN(value)) {
-            out.writeNumberField(name, value);
-        }
-    }
-
-    private static void writeReasons(JsonGenerator out, Score score) throws IOException {
+    private void writeReasons(JsonGenerator out, Score score) throws IOException {
         out.writeArrayFieldStart("reasons");
         for (int at = 0; at < score.reasons().size(); at++) {
             Entry reason = score.reasons().get(at);
             out.writeStartObject();
             out.writeStringField("touchpoint_id", CustomerId.text(reason.id()));
-            out.writeNumberField("contribution", score.contributions()[at]);
+            decimals.write(out, "contribution", score.contributions()[at]);
             out.writeStringField("code", reason.type().code());
             out.writeEndObject();
         }
