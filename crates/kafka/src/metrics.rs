@@ -592,7 +592,9 @@ fn signed(count: u64) -> i64 {
 }
 
 mod state;
+mod time;
 pub use state::StateMetrics;
+pub use time::{TimeMetrics, WatermarkReading, WorkerTime};
 
 #[cfg(test)]
 mod tests;

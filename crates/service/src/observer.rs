@@ -9,12 +9,14 @@ use throughline_kafka::driver::{CommitTimes, Observer};
 use throughline_kafka::local_log::Keeper;
 use throughline_kafka::metrics::{
     AgeOrigin, Ages, CommitPhase, PauseReason, RebalanceKind, SourceRecordCounts, StageMetrics, StateMetrics,
-    TopicLabel, TransactionOutcome,
+    TopicLabel, TransactionOutcome, WatermarkReading, WorkerTime,
 };
 use throughline_kafka::restore::RestoreProgress;
 use throughline_kafka::status::Lag;
 use throughline_model::{FateCounts, Partition, RejectionReason, SourceKind, Stage, Topic, WithheldReason};
 use throughline_normalize::SchemaSource;
+use throughline_pipeline::time::Lateness;
+use throughline_pipeline::time::watermark::LATENESS_BOUNDS;
 use throughline_pipeline::{ExperienceStage, NormalizeStage};
 use throughline_worker::Outputs;
 
@@ -171,6 +173,10 @@ pub struct NormalizeObserver {
     pub common: Common,
     /// The catalog that the worker uses from its next transaction on.
     pub catalog: Arc<CatalogCell>,
+    /// Watermarks and lateness.
+    pub time: WorkerTime,
+    /// Judges lateness.
+    pub lateness: LatenessWatch,
 }
 
 impl<S: SchemaSource> Observer<NormalizeStage<S>> for NormalizeObserver {
@@ -190,10 +196,24 @@ impl<S: SchemaSource> Observer<NormalizeStage<S>> for NormalizeObserver {
             dead_letters(metrics, Stage::Normalize, Some(source), &counts.touchpoints);
         }
         processor.set_catalog(self.catalog.latest());
+        for (source, tolerated, lateness) in processor.watermarks().take_lateness() {
+            self.time.lateness(source, LATENESS_BOUNDS.iter().copied().chain([BEYOND]).zip(lateness.0));
+            self.lateness.add(source, tolerated, &lateness);
+        }
     }
 
     fn tick(&mut self, processor: &mut NormalizeStage<S>) {
         processor.set_catalog(self.catalog.latest());
+        let now = now_millis();
+        let inputs = &self.common.inputs;
+        let readings = processor.watermarks().readings().map(|reading| WatermarkReading {
+            topic: inputs[usize::from(reading.task.topic)].1,
+            partition: Partition(reading.task.partition),
+            lag_millis: reading.watermark.map(|at| now.saturating_sub(at.as_millis())),
+            idle: reading.idle,
+        });
+        self.time.watermarks(&readings.collect::<Vec<_>>());
+        self.lateness.judge(now);
     }
 }
 
@@ -205,6 +225,10 @@ pub struct ExperienceObserver {
     pub views: Arc<Views>,
     /// The local logs, for sizes.
     pub keeper: Option<Arc<Keeper>>,
+    /// Timers and what stream time lacks.
+    pub time: WorkerTime,
+    /// Source partitions that were missing a second ago.
+    pub missing: usize,
     /// Event times of the last transaction.
     pub occurred: Ages,
     /// Received times of the last transaction.
@@ -240,6 +264,9 @@ impl Observer<ExperienceStage<SharedTable>> for ExperienceObserver {
         for role in counts.untargeted {
             metrics.all().alert_untargeted(role);
         }
+        for (clock, delay) in counts.fired {
+            self.time.fired(clock.as_str(), delay);
+        }
     }
 
     fn tick(&mut self, processor: &mut ExperienceStage<SharedTable>) {
@@ -247,8 +274,63 @@ impl Observer<ExperienceStage<SharedTable>> for ExperienceObserver {
         metrics.all().set_state(Stage::Experience, self.views.customers.len() as u64, self.views.customers.bytes());
         metrics.all().set_alerts_open(&self.views.alerts.counts());
         metrics.set_uncommitted_bytes(throughline_worker::Processor::uncommitted_bytes(processor));
+        self.time.pending(processor.timers_pending());
+        let missing = processor.progress_missing();
+        for (source, partitions) in &missing {
+            self.time.missing(*source, *partitions);
+        }
+        let missing = missing.iter().map(|(_, partitions)| partitions).sum();
+        if missing > self.missing {
+            tracing::warn!(
+                missing,
+                "no normalize worker speaks of some source partitions: stream time goes on without"
+            );
+        }
+        self.missing = missing;
         if let Some(keeper) = &self.keeper {
             self.common.state.local_log(Stage::Experience, &keeper.figures());
+        }
+    }
+}
+
+/// Beyond the last bound of lateness: a month, in milliseconds.
+const BEYOND: i64 = 30 * throughline_model::time::DAY;
+
+/// Lateness of the last minutes, held against what is tolerated.
+#[derive(Debug, Default)]
+pub struct LatenessWatch {
+    seen: BTreeMap<SourceKind, (i64, Lateness)>,
+    judged_at: i64,
+}
+
+impl LatenessWatch {
+    /// Lateness is judged once in so long, in milliseconds.
+    const INTERVAL: i64 = 5 * throughline_model::time::MINUTE;
+    /// The share of touchpoints that must be in time.
+    const SHARE: f64 = 0.99;
+
+    fn add(&mut self, source: SourceKind, tolerated: i64, lateness: &Lateness) {
+        let (most, seen) = self.seen.entry(source).or_insert((tolerated, Lateness::default()));
+        *most = (*most).max(tolerated);
+        seen.absorb(lateness);
+    }
+
+    fn judge(&mut self, now: i64) {
+        if now - self.judged_at < Self::INTERVAL {
+            return;
+        }
+        self.judged_at = now;
+        for (source, (tolerated, seen)) in std::mem::take(&mut self.seen) {
+            // Counts have bounds: what lies in the bound that holds the tolerated lateness is in time.
+            let in_time = LATENESS_BOUNDS.iter().find(|bound| **bound >= tolerated).copied().unwrap_or(i64::MAX);
+            if let Some(observed) = seen.quantile(Self::SHARE).filter(|observed| *observed > in_time) {
+                tracing::warn!(
+                    source = source.as_str(),
+                    p99_seconds = observed.min(BEYOND) / 1_000,
+                    lateness_seconds = tolerated / 1_000,
+                    "touchpoints come later than the lateness of their source: absence may be noted too early"
+                );
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use throughline_config::{Config, HttpOptions, SecretSource};
 use throughline_experience::Rules;
 use throughline_kafka::admin::Admin;
 use throughline_kafka::append::Appender;
-use throughline_kafka::metrics::{StateMetrics, WorkerMetrics};
+use throughline_kafka::metrics::{StateMetrics, TimeMetrics, WorkerMetrics};
 use throughline_model::{Stage, Topic};
 use throughline_pipeline::publish::Deployment;
 
@@ -86,6 +86,7 @@ impl Instance {
         let metrics = WorkerMetrics::new(&registry).map_err(|error| ServiceError::Unexpected(error.to_string()))?;
         let state_metrics =
             StateMetrics::new(&registry).map_err(|error| ServiceError::Unexpected(error.to_string()))?;
+        let time_metrics = TimeMetrics::new(&registry).map_err(|error| ServiceError::Unexpected(error.to_string()))?;
         let rules = Arc::new(rules);
         metrics.set_build(env!("CARGO_PKG_VERSION"), &rules.version());
         let views = Views::new(config.topics.partitions.get());
@@ -100,6 +101,7 @@ impl Instance {
             client: client.clone(),
             metrics,
             state_metrics,
+            time_metrics,
             keeper,
         };
         let (report, ended) = mpsc::channel();

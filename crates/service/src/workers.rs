@@ -10,7 +10,7 @@ use throughline_experience::Rules;
 use throughline_kafka::client::ClientOptions;
 use throughline_kafka::driver::{self, Control, DriverError, DriverOptions, Observer, Start};
 use throughline_kafka::local_log::Keeper;
-use throughline_kafka::metrics::{Ages, StateMetrics, TopicLabel, WorkerMetrics};
+use throughline_kafka::metrics::{Ages, StateMetrics, TimeMetrics, TopicLabel, WorkerMetrics};
 use throughline_kafka::restore::RestoreOptions;
 use throughline_model::{IdHasher, SourceKind, Stage, Topic};
 use throughline_normalize::{Normalizer, SourceOptions};
@@ -19,7 +19,7 @@ use throughline_worker::{Processor, WorkerOptions};
 
 use crate::catalog::CatalogCell;
 use crate::error::ServiceError;
-use crate::observer::{Common, ExperienceObserver, NormalizeObserver};
+use crate::observer::{Common, ExperienceObserver, LatenessWatch, NormalizeObserver};
 use crate::schemas::{CachedSchemas, Schemas};
 use crate::table::{SharedTable, Views};
 use crate::wiring;
@@ -46,6 +46,8 @@ pub struct Parts<'c> {
     pub metrics: WorkerMetrics,
     /// Metrics of restores and local logs.
     pub state_metrics: StateMetrics,
+    /// Metrics of watermarks and timers.
+    pub time_metrics: TimeMetrics,
     /// Local logs; none: the changelog alone.
     pub keeper: Option<Arc<Keeper>>,
 }
@@ -137,6 +139,8 @@ fn start_normalize(parts: &Parts<'_>, number: u32, ended: &mpsc::Sender<Ended>) 
             labels.collect(),
         ),
         catalog: Arc::clone(&parts.catalog),
+        time: parts.time_metrics.worker(Stage::Normalize),
+        lateness: LatenessWatch::default(),
     };
     spawn(parts, options(parts.config, Stage::Normalize, number, inputs), number, stage, observer, ended)
 }
@@ -156,6 +160,8 @@ fn start_experience(parts: &Parts<'_>, number: u32, ended: &mpsc::Sender<Ended>)
         ),
         views: Arc::clone(&parts.views),
         keeper: parts.keeper.clone(),
+        time: parts.time_metrics.worker(Stage::Experience),
+        missing: 0,
         occurred: Ages::default(),
         received: Ages::default(),
     };

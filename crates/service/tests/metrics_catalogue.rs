@@ -6,18 +6,20 @@
 use prometheus::Registry;
 use prometheus::core::Collector;
 use throughline_api::ApiMetrics;
-use throughline_kafka::metrics::{StateMetrics, WorkerMetrics};
+use throughline_kafka::metrics::{StateMetrics, TimeMetrics, WorkerMetrics};
 
 #[test]
 fn the_catalogue_is_the_committed_one() {
     let registry = Registry::new();
     let workers = WorkerMetrics::new(&registry).expect("names are registered once");
     let state = StateMetrics::new(&registry).expect("names are registered once");
+    let time = TimeMetrics::new(&registry).expect("names are registered once");
     let api = ApiMetrics::new(&registry).expect("names are registered once");
     let mut lines: Vec<_> = workers
         .collectors()
         .iter()
         .chain(&state.collectors())
+        .chain(&time.collectors())
         .chain(&api.collectors())
         .map(|metric| line(&**metric))
         .collect();
@@ -31,8 +33,11 @@ fn names_follow_the_grammar() {
     let registry = Registry::new();
     let workers = WorkerMetrics::new(&registry).expect("names are registered once");
     let state = StateMetrics::new(&registry).expect("names are registered once");
+    let time = TimeMetrics::new(&registry).expect("names are registered once");
     let api = ApiMetrics::new(&registry).expect("names are registered once");
-    for metric in workers.collectors().iter().chain(&state.collectors()).chain(&api.collectors()) {
+    for metric in
+        workers.collectors().iter().chain(&state.collectors()).chain(&time.collectors()).chain(&api.collectors())
+    {
         let name = metric.desc()[0].fq_name.clone();
         let is_counter = kind(&**metric) == "counter";
         assert!(name.starts_with("throughline_"), "{name} has no prefix");
