@@ -5,6 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::Value;
 use throughline_codec::frame::{self, EntryKind};
+use throughline_pipeline::state::encode_part;
+use throughline_pipeline::table::{self, GROUPS, read_key};
 
 use super::program::Program;
 use super::records::{self, Found};
@@ -135,7 +137,8 @@ pub fn look_up(deployment: &Deployment, program: &Program, load: &Load) -> BTree
             answer = program.json(&format!("/v1/customers?type=login&value={login}&at={}", load.end()));
             answer["scores"]["version"] == published[&text(&answer, "customer_id")]
         });
-        strip(&mut answer, "emitted_at");
+        // Progress of the sources moves the position in the inbox also where nothing happens to a customer.
+        strip_all(&mut answer, &["emitted_at", "reflects"]);
         (login, answer)
     };
     load.sample(50).into_iter().map(look).collect()
@@ -144,7 +147,7 @@ pub fn look_up(deployment: &Deployment, program: &Program, load: &Load) -> BTree
 /// The same without what two runs may differ in: how often something was published, and where in the inbox it stood.
 pub fn comparable(mut answers: BTreeMap<String, Value>) -> BTreeMap<String, Value> {
     for answer in answers.values_mut() {
-        strip_all(answer, &["version", "reflects"]);
+        strip(answer, "version");
     }
     answers
 }
@@ -164,7 +167,8 @@ fn strip(value: &mut Value, field: &str) {
     }
 }
 
-/// The changelog as compaction leaves it.
+/// The customers of the changelog as compaction leaves it, without what time alone moves: when their single view was written,
+/// and whether one waits.
 pub fn state(deployment: &Deployment) -> BTreeMap<(i32, Vec<u8>), Vec<u8>> {
     let mut state = BTreeMap::new();
     for Found { partition, record, .. } in records::read(&deployment.topic("throughline.experience.changelog")) {
@@ -174,5 +178,28 @@ pub fn state(deployment: &Deployment) -> BTreeMap<(i32, Vec<u8>), Vec<u8>> {
             None => state.remove(&key),
         };
     }
+    // Reserved keys hold what the deployment knows about itself and its sources.
+    state.retain(|(_, key), _| read_key(key).is_some());
     state
+        .into_iter()
+        .map(|(at, value)| {
+            let settled = settled(&at.1, value);
+            (at, settled)
+        })
+        .collect()
+}
+
+fn settled(key: &[u8], value: Vec<u8>) -> Vec<u8> {
+    let (node, group) = read_key(key).expect("reserved keys were left out");
+    if group != GROUPS[0] {
+        return value;
+    }
+    let mut customer = table::read(node, &value).expect("state is readable");
+    let published = &mut customer.core.published;
+    (published.view_pending, published.customers_at, published.customers_version) = (false, None, 0);
+    let mut settled = Vec::new();
+    for part in group.parts {
+        encode_part(&customer, *part, &mut settled);
+    }
+    settled
 }
