@@ -22,7 +22,7 @@ const RUN_LIMIT: Duration = Duration::from_secs(1_200);
 /// Record cache of Kafka Streams, all threads together: as much as the uncommitted state of a worker may be.
 const CACHE_BYTES: u64 = 64 << 20;
 
-/// Commit interval of everybody but Flink, where it is the interval of checkpoints.
+/// Commit interval of everybody but Flink, where it is the interval of snapshots.
 const COMMIT: Duration = Duration::from_millis(100);
 
 /// What a run took.

@@ -36,13 +36,13 @@ pub enum System {
         /// Stream threads.
         threads: u32,
     },
-    /// Flink with checkpoints and an exactly-once sink.
+    /// Flink with snapshots (its `checkpoints`) and an exactly-once sink.
     Flink {
         /// Of the customers.
         store: Store,
         /// Parallelism.
         threads: u32,
-        /// Interval of checkpoints, which is that of its commits.
+        /// Interval of snapshots, which is that of its commits.
         interval: Duration,
     },
 }

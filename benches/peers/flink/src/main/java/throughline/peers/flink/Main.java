@@ -64,7 +64,7 @@ public final class Main {
         producer.put("compression.type", "lz4");
         producer.put("batch.size", "131072");
         producer.put("linger.ms", "100");
-        // Longer than a checkpoint may take, shorter than brokers allow.
+        // Longer than a snapshot may take, shorter than brokers allow.
         producer.put("transaction.timeout.ms", "600000");
         return KafkaSink.<Tuple2<byte[], byte[]>>builder()
                 .setBootstrapServers(options.brokers())

@@ -16,9 +16,9 @@ import java.util.Map;
  * @param key 32-byte hash key, in hex digits on the command line
  * @param threads parallelism of the job
  * @param rocksdb whether state is on disk rather than on the heap
- * @param commitMillis interval of checkpoints in milliseconds
+ * @param commitMillis interval of snapshots in milliseconds
  * @param set settings of the engine that go before ours, {@code --set name=value} each
- * @param folder where checkpoints and state on disk go
+ * @param folder where snapshots and state on disk go
  */
 record Options(
         String brokers,

@@ -4,7 +4,7 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
 
-/** Customers as bytes: what the state stores, changelogs and checkpoints of the engines hold. */
+/** Customers as bytes: what the state stores, changelogs and snapshots of the engines hold. */
 public final class CustomerCodec {
     private static final int FIXED_BYTES = 3 * Decayed.BYTES + 8 + 8 * Evidence.COUNT + 4 + 8 + 8 + 8 + 64 + 4 + 3;
     /** An entry at most: 16 bytes of id, two times of up to ten, two numbers of two, type and channel. */
