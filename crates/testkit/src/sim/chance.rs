@@ -61,6 +61,8 @@ pub struct Climate {
     pub rebalance: u32,
     /// The answers of a group's coordinator do not arrive for a while.
     pub deaf: u32,
+    /// A local log loses its tail.
+    pub torn: u32,
     /// A wall clock is set forward or back.
     pub clock: u32,
     /// Outputs are on the wire for a while.
@@ -86,6 +88,7 @@ impl Climate {
             offset_read: rate([2, 4, 8]),
             rebalance: rate([5, 20, 60]),
             deaf: rate([2, 3, 6]),
+            torn: rate([1, 2, 4]),
             clock: rate([2, 4, 8]),
             slow_send: rate([1, 2, 4]),
             drain: rate([10, 20, 40]),

@@ -10,6 +10,7 @@ use throughline_worker::{
 };
 
 use super::cluster::{OffsetsRefused, TRANSACTION_TIMEOUT};
+use super::disk::Kept;
 use super::group::{Committed, Word};
 use super::instance::{Instance, Queued, bit};
 use super::item::{PARTITIONS, input_slot, refuses, slot_of};
@@ -126,6 +127,8 @@ impl World {
         let instance = &mut self.instances[i];
         instance.fenced = 0;
         instance.is_unchecked = true;
+        self.log_committed(i);
+        let instance = &mut self.instances[i];
         if let Some(fold) = instance.worker.processor_mut().fold_mut() {
             let counts = fold.take_counts();
             self.oracle.check_books(instance.process, counts);
@@ -205,14 +208,19 @@ impl World {
             self.replace_producer(i)?;
         }
         self.instances[i].outbox.is_open = true;
+        self.instances[i].kept.iter_mut().for_each(Kept::begun);
         Ok(())
     }
 
     /// Hands outputs to the producer, which sends some of them at once.
     fn try_send(&mut self, i: usize) -> Result<(), ProduceFault> {
-        let Instance { effects, outbox, .. } = &mut self.instances[i];
+        let Instance { effects, outbox, kept, .. } = &mut self.instances[i];
         for record in effects.outputs.records() {
             let queued = queue(&mut self.cluster.log, &effects.outputs, record);
+            if let (Topic::ExperienceChangelog, Some(partition)) = (record.target.topic, record.target.partition) {
+                let key = queued.key.expect("a changelog record has a key");
+                kept[partition as usize].collect((key, queued.value));
+            }
             if self.mutant == Some(Mutant::FireOutsideTheTransaction) && record.target.topic == Topic::Alerts {
                 self.cluster.log.append(queued.slot, queued.key, queued.value, self.now);
             } else {
@@ -281,10 +289,14 @@ impl World {
             return Ok(CommitOutcome::Abortable(fault));
         }
         self.boundary(i)?;
+        self.take_positions(i);
         if let Some(outcome) = self.send_offsets(i, offsets)? {
             return Ok(outcome);
         }
         self.boundary(i)?;
+        if self.is(Mutant::LogBeforeCommit) {
+            self.log_committed(i);
+        }
         let outcome = self.end_transaction(i)?;
         self.boundary(i)?;
         Ok(outcome)

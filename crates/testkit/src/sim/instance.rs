@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use throughline_model::NextOffset;
 use throughline_worker::{Effects, ProduceFault, TaskId, Worker, WorkerOptions};
 
+use super::disk::Kept;
 use super::fold::Fold;
 use super::group::{Credentials, Mask};
 use super::item::PARTITIONS;
@@ -131,6 +132,8 @@ pub struct Instance {
     pub restores: Vec<Restore>,
     /// Partitions without a committed offset when they came.
     pub unanchored: Mask,
+    /// The local logs being written.
+    pub kept: [Kept; PARTITIONS],
     /// Partitions that wait for something outside, and until when.
     pub stalled: Vec<(TaskId, i64)>,
     /// Fencings without a commit between.
@@ -188,6 +191,7 @@ impl Instance {
             restore_queue: Vec::new(),
             restores: Vec::new(),
             unanchored: 0,
+            kept: Default::default(),
             stalled: Vec::new(),
             fenced: 0,
             leaving: 0,
@@ -205,6 +209,7 @@ impl Instance {
     pub fn let_go(&mut self, task: TaskId) {
         self.positions[task.partition as usize] = None;
         self.member.owned &= !bit(task);
+        self.close_logs(bit(task));
         self.stalled.retain(|(stalled, _)| *stalled != task);
         self.restore_queue.retain(|queued| *queued != task);
         self.restores.retain(|restore| restore.task != task);

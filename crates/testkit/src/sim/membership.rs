@@ -18,10 +18,14 @@ impl World {
     /// The group client of a process does its part: joins, gives a sign of life, learns what it was given.
     pub(super) fn background(&mut self, i: usize) {
         let now = self.now;
-        let instance = &mut self.instances[i];
+        let instance = &self.instances[i];
         if !instance.is_alive || instance.is_frozen || instance.member.is_superseded {
             return;
         }
+        if self.chance.one_in(3) {
+            self.ask_positions(i);
+        }
+        let instance = &mut self.instances[i];
         let (member, group) = (&mut instance.member, &mut self.cluster.groups[instance.stage]);
         match member.standing {
             Standing::Outside if member.unanswered > 0 => {}
@@ -202,6 +206,7 @@ impl World {
         instance.unanchored = 0;
         instance.stalled.clear();
         instance.retaken = true;
+        instance.close_logs(Mask::MAX);
         self.replace_producer(i)?;
         let instance = &mut self.instances[i];
         if instance.member.is_lost && instance.leaving == 0 {
@@ -250,7 +255,8 @@ impl World {
             let slot = changelog(task);
             let mutates = self.is(Mutant::RestoreToTheLastStableOffset);
             let high = if mutates { self.cluster.log.stable(slot) } else { self.cluster.log.high(slot) };
-            self.instances[i].restores.push(Restore { task, high, position: None });
+            let position = self.restore_locally(i, task);
+            self.instances[i].restores.push(Restore { task, high, position });
         }
         let budget = if self.calm { usize::MAX } else { 1 + self.chance.index(8) };
         let mut finished = Vec::new();
@@ -261,11 +267,29 @@ impl World {
         }
         for task in finished {
             let instance = &mut self.instances[i];
-            instance.restores.retain(|restore| restore.task != task);
+            let at = instance.restores.iter().position(|restore| restore.task == task);
+            let restore = instance.restores.remove(at.expect("it was just read to its end"));
             instance.is_unchecked = true;
+            self.open_log(i, task.partition as usize, restore.high);
             self.input(i, Input::Restored(task))?;
         }
         Ok(())
+    }
+
+    /// Takes over what the local log holds. Returns up to where that is all.
+    fn restore_locally(&mut self, i: usize, task: TaskId) -> Option<i64> {
+        self.instances[i].close_logs(bit(task));
+        let (position, changes) = self.load(i, task.partition as usize)?;
+        if self.instances[i].unanchored & bit(task) != 0 {
+            return None;
+        }
+        for (key, value) in changes {
+            let value = value.map(|value| self.cluster.log.bytes(value));
+            let processor = self.instances[i].worker.processor_mut();
+            let restored = processor.restore(task, self.cluster.log.bytes(key), value);
+            restored.expect("simulated state is of one format");
+        }
+        Some(position)
     }
 
     /// Reads some records of a changelog. Returns whether it is read to the end.
@@ -283,8 +307,10 @@ impl World {
             match self.cluster.log.fetch(slot, position, isolation) {
                 Fetched::Record(entry) => {
                     position = entry.offset + 1;
+                    let change = (entry.key.expect("a changelog record has a key"), entry.value);
+                    instance.kept[restore.task.partition as usize].collect_read(change);
                     let value = entry.value.map(|value| self.cluster.log.bytes(value));
-                    let key = self.cluster.log.bytes(entry.key.expect("a changelog record has a key"));
+                    let key = self.cluster.log.bytes(change.0);
                     if value.is_some() && instance.unanchored & bit(restore.task) != 0 {
                         // Only whoever lost the partition after it read that there was no offset may meet this.
                         let group = &self.cluster.groups[instance.stage];

@@ -16,6 +16,7 @@
 pub mod campaign;
 pub mod chance;
 pub mod cluster;
+mod disk;
 mod driver;
 mod fold;
 pub mod group;

@@ -53,13 +53,19 @@ pub enum Mutant {
     RejectWhateverComesNext,
     /// Counts of a dropped transaction are kept.
     CountBeforeCommit,
+    /// A position of the local log is asked for after the commit.
+    PositionWithoutProof,
+    /// The position of a torn tail is kept.
+    TrustATornTail,
+    /// A transaction is in the local log before its outcome is known.
+    LogBeforeCommit,
     /// The log does not fence the producer before.
     RegisterWithoutFencing,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 29] = [
         Self::SkipTheAbort,
         Self::CommitTheRecordsOffset,
         Self::SkipTheSeek,
@@ -85,6 +91,9 @@ impl Mutant {
         Self::TakeFailedAbortForDone,
         Self::RejectWhateverComesNext,
         Self::CountBeforeCommit,
+        Self::PositionWithoutProof,
+        Self::TrustATornTail,
+        Self::LogBeforeCommit,
         Self::RegisterWithoutFencing,
     ];
 

@@ -6,6 +6,7 @@ use throughline_worker::{Input, WorkerOptions};
 
 use super::chance::{Chance, Climate};
 use super::cluster::{Cluster, TRANSACTION_TIMEOUT};
+use super::disk::Disk;
 use super::group::Group;
 use super::instance::Instance;
 use super::item::{Item, KEYS, Op, PARTITIONS, SLOTS, SOURCES, input_slot, slot_of};
@@ -87,6 +88,8 @@ pub struct World {
     stages: Vec<usize>,
     /// By static id: whether two processes ever had it at once.
     doubled: Vec<bool>,
+    /// Local logs, by static id.
+    pub(super) disks: Vec<Disk>,
     depth: u32,
     sends_left: u32,
     items: u64,
@@ -129,6 +132,7 @@ impl World {
             tally: Tally::default(),
             options,
             doubled: vec![false; stages.len()],
+            disks: stages.iter().map(|_| Disk::default()).collect(),
             stages,
             depth: 0,
             sends_left,
@@ -386,6 +390,7 @@ impl World {
             }
         };
         self.note(|| format!("{at} starts with the id {id}"));
+        self.mount(at);
     }
 
     fn kill(&mut self, i: usize) {
