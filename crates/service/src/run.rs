@@ -83,10 +83,10 @@ impl Instance {
         let bytes = config.limits.catalog_bytes;
         let catalog = blocking(move || catalog::follow(&reader, &topics, bytes, &stop)).await?;
         let registry = prometheus::Registry::new();
-        let metrics = WorkerMetrics::new(&registry).map_err(|error| ServiceError::Unexpected(error.to_string()))?;
-        let state_metrics =
-            StateMetrics::new(&registry).map_err(|error| ServiceError::Unexpected(error.to_string()))?;
-        let time_metrics = TimeMetrics::new(&registry).map_err(|error| ServiceError::Unexpected(error.to_string()))?;
+        let twice = |error: prometheus::Error| ServiceError::Unexpected(error.to_string());
+        let metrics = WorkerMetrics::new(&registry).map_err(twice)?;
+        let state_metrics = StateMetrics::new(&registry).map_err(twice)?;
+        let time_metrics = TimeMetrics::new(&registry).map_err(twice)?;
         let rules = Arc::new(rules);
         metrics.set_build(env!("CARGO_PKG_VERSION"), &rules.version());
         let views = Views::new(config.topics.partitions.get());
