@@ -83,7 +83,7 @@ pub struct PartitionStatus {
 /// How the state of a partition is read back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RestoreStatus {
-    /// What is read: `waiting` (for an open transaction to end, or for its turn), `local_log`, `changelog`.
+    /// What is read: `waiting` (for an open transaction to end, or for its turn), `warm`, `local_log`, `changelog`.
     pub from: String,
     /// Records read, deletions included.
     pub records: u64,

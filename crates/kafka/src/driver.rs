@@ -6,6 +6,7 @@ mod membership;
 mod metadata;
 mod refusal;
 mod restoring;
+mod warm;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +24,7 @@ use crate::classify::{Reaction, classify};
 use crate::client::ClientOptions;
 use crate::context::WorkerContext;
 use crate::driver::local::CommittedLogs;
+use crate::driver::warm::WarmPartitions;
 use crate::producer::TxnProducer;
 use crate::restore::{RestoreOptions, RestoreProgress, Restores};
 use crate::status::{Lag, WorkerStatus};
@@ -187,6 +189,7 @@ pub(super) struct Driver<P, O> {
     producer: TxnProducer,
     restores: Restores,
     logs: CommittedLogs,
+    warm: WarmPartitions,
     /// What the group had committed at the assignment: position and `txn_seq`. Without it the changelog must be empty.
     anchors: BTreeMap<TaskId, (NextOffset, u64)>,
     stalled: BTreeMap<TaskId, Instant>,
@@ -241,6 +244,7 @@ pub fn run<P: Processor, O: Observer<P>>(
         producer,
         restores,
         logs,
+        warm: WarmPartitions::default(),
         anchors: BTreeMap::new(),
         stalled: BTreeMap::new(),
         txn_began: None,
@@ -421,6 +425,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         }
         let restoring = self.worker.tasks().filter(|(_, restoring)| *restoring).count();
         self.observer.waiting(self.stalled.len(), restoring);
+        self.warm.expire();
         for (task, progress) in self.restores.progress() {
             self.observer.restore(Partition(task.partition), progress, false);
         }

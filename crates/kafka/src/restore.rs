@@ -24,8 +24,9 @@ pub(crate) use positions::Positions;
 use reader::{Job, Piece, Reader};
 
 use crate::client::ClientOptions;
-use crate::local_log::format::records;
+use crate::local_log::format::{Position, records};
 use crate::local_log::{Claim, Keeper, LogWriter};
+use crate::topic_id::TopicIdentity;
 
 /// Blocks of records that wait for the worker; one has a quarter of a megabyte.
 const PIECES_MAX: usize = 8;
@@ -43,11 +44,13 @@ pub struct RestoreOptions {
     pub keeper: Option<Arc<Keeper>>,
     /// Reader threads of one worker at most.
     pub readers_max: usize,
+    /// How long the state of a partition that was given back is kept, where it has no local log.
+    pub warm: Duration,
 }
 
 impl Default for RestoreOptions {
     fn default() -> Self {
-        Self { keeper: None, readers_max: 2 }
+        Self { keeper: None, readers_max: 2, warm: Duration::ZERO }
     }
 }
 
@@ -56,6 +59,8 @@ impl Default for RestoreOptions {
 pub enum Origin {
     /// Nothing yet: the changelog still holds an open transaction, or other partitions come first.
     Waiting,
+    /// What was kept when the partition was given back.
+    Warm,
     /// The local log.
     LocalLog,
     /// The changelog.
@@ -68,6 +73,7 @@ impl Origin {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
+            Self::Warm => "warm",
             Self::LocalLog => "local_log",
             Self::Changelog => "changelog",
         }
@@ -83,6 +89,8 @@ pub struct RestoreProgress {
     pub records: u64,
     /// Of those, records of the local log.
     pub local_records: u64,
+    /// Of those, records that were kept when the partition was given back.
+    pub warm_records: u64,
     /// Bytes of keys and values read.
     pub bytes: u64,
     /// Records of the local log and offsets of the changelog still to read. Offsets have gaps, so there may be fewer records.
@@ -119,7 +127,22 @@ pub(crate) struct Finished {
     pub(crate) task: TaskId,
     /// Its local log, to be kept from now on.
     pub(crate) log: Option<(Claim, LogWriter)>,
+    /// Everything in the changelog before it was restored.
+    pub(crate) end: Position,
     pub(crate) progress: RestoreProgress,
+}
+
+/// State of a partition that was given back, as blocks of changelog records.
+#[derive(Debug)]
+pub(crate) struct WarmState {
+    /// The changelog it is of.
+    pub(crate) identity: TopicIdentity,
+    /// Everything in the changelog before it is part of the state.
+    pub(crate) position: Position,
+    /// Payloads as in [`crate::local_log::format`].
+    pub(crate) blocks: Vec<Vec<u8>>,
+    /// Records in them.
+    pub(crate) records: u64,
 }
 
 /// Why a restore cannot go on.
@@ -141,7 +164,9 @@ pub(crate) struct Restores {
     options: RestoreOptions,
     sender: mpsc::SyncSender<Piece>,
     pieces: mpsc::Receiver<Piece>,
-    queue: Vec<Job>,
+    queue: Vec<(Job, Option<WarmState>)>,
+    /// The changelog as the last reader found it.
+    pub(crate) identity: Option<TopicIdentity>,
     under_way: BTreeMap<TaskId, UnderWay>,
     /// Runs whose partition was given back.
     forgotten: Arc<Mutex<BTreeSet<u64>>>,
@@ -165,6 +190,7 @@ impl Restores {
             sender,
             pieces,
             queue: Vec::new(),
+            identity: None,
             under_way: BTreeMap::new(),
             forgotten: Arc::default(),
             readers: 0,
@@ -194,14 +220,16 @@ impl Restores {
         self.under_way.iter().map(|(task, at)| (*task, at.progress()))
     }
 
-    /// Reads a partition back. `continues`: the group has committed something for its input, so there must be state.
-    pub(crate) fn begin(&mut self, task: TaskId, continues: bool) {
+    /// Reads a partition back. `continues`: the group has committed something for its input, so there must be state. `warm`:
+    /// what was kept of it.
+    pub(crate) fn begin(&mut self, task: TaskId, continues: bool, warm: Option<WarmState>) {
         self.runs += 1;
-        self.queue.push(Job { run: self.runs, task, continues });
+        self.queue.push((Job { run: self.runs, task, continues }, warm));
         let progress = RestoreProgress {
             origin: Origin::Waiting,
             records: 0,
             local_records: 0,
+            warm_records: 0,
             bytes: 0,
             remaining: 0,
             elapsed: Duration::ZERO,
@@ -214,7 +242,7 @@ impl Restores {
     /// The partition was given back: it need not be read any more.
     pub(crate) fn forget(&mut self, task: TaskId) {
         let queued = self.queue.len();
-        self.queue.retain(|job| job.task != task);
+        self.queue.retain(|(job, _)| job.task != task);
         let is_with_a_reader = self.queue.len() == queued;
         if let Some(under_way) = self.under_way.remove(&task).filter(|_| is_with_a_reader) {
             self.forgotten.lock().expect("no panic while forgetting").insert(under_way.run);
@@ -253,12 +281,12 @@ impl Restores {
         while !self.queue.is_empty() && self.readers < self.options.readers_max {
             // What came together is shared out evenly among the readers that are free.
             let share = self.queue.len().div_ceil(self.options.readers_max - self.readers);
-            let jobs: Vec<Job> = self.queue.drain(..share).collect();
+            let jobs: Vec<_> = self.queue.drain(..share).collect();
             let reader = Reader::new(
                 self.client.clone(),
                 &self.client_id,
                 &self.topic,
-                self.options.keeper.clone(),
+                self.options.clone(),
                 jobs,
                 self.sender.clone(),
                 Arc::clone(&self.forgotten),
@@ -302,7 +330,11 @@ impl Restores {
                 }
                 at.progress.origin = origin;
                 at.progress.records += count;
-                at.progress.local_records += if origin == Origin::LocalLog { count } else { 0 };
+                match origin {
+                    Origin::LocalLog => at.progress.local_records += count,
+                    Origin::Warm => at.progress.warm_records += count,
+                    Origin::Waiting | Origin::Changelog => {}
+                }
                 at.progress.bytes += payload.len() as u64;
                 at.progress.remaining = remaining;
             }
@@ -313,11 +345,12 @@ impl Restores {
                     processor.assign(task);
                 }
             }
-            Piece::Finished { run, task, log } => {
+            Piece::Identified(identity) => self.identity = Some(identity),
+            Piece::Finished { run, task, log, end } => {
                 if self.current(run, task).is_some()
                     && let Some(at) = self.under_way.remove(&task)
                 {
-                    finished.push(Finished { task, log: log.map(|log| *log), progress: at.progress() });
+                    finished.push(Finished { task, log: log.map(|log| *log), end, progress: at.progress() });
                 }
             }
             Piece::Refused { run, task, why } => {

@@ -77,7 +77,7 @@ impl Deployment {
         format!("{}.{name}", self.prefix)
     }
 
-    fn options(&self, keeper: Option<Arc<Keeper>>) -> DriverOptions {
+    fn options(&self, instance: &str, restore: RestoreOptions) -> DriverOptions {
         let outputs = Topic::ALL
             .iter()
             .map(|topic| match topic {
@@ -90,8 +90,8 @@ impl Deployment {
             stage: Stage::Experience,
             name: self.prefix.clone(),
             group: self.prefix.clone(),
-            instance: self.prefix.clone(),
-            transactional_id: self.prefix.clone(),
+            instance: format!("{}-{instance}", self.prefix),
+            transactional_id: format!("{}-{instance}", self.prefix),
             inputs: vec![self.topic("in")],
             outputs,
             changelog: Some(self.topic("changelog")),
@@ -102,15 +102,19 @@ impl Deployment {
             session_timeout: Duration::from_secs(6),
             connect_timeout: Duration::from_secs(30),
             poll_records_max: 100,
-            restore: RestoreOptions { keeper, ..RestoreOptions::default() },
+            restore,
         }
     }
 
     fn start(&self, has_log: bool) -> Running {
         let keeper = has_log.then(|| Keeper::start(KeeperOptions::new(self.directory.clone())).expect("free"));
+        self.start_as("a", RestoreOptions { keeper, ..RestoreOptions::default() })
+    }
+
+    fn start_as(&self, instance: &str, restore: RestoreOptions) -> Running {
         let control = Arc::new(Control::default());
         let watching = Watching::default();
-        let (client, options) = (self.client.clone(), self.options(keeper));
+        let (client, options) = (self.client.clone(), self.options(instance, restore));
         let (shared, observer) = (Arc::clone(&control), watching.clone());
         let thread = std::thread::spawn(move || run(client, options, Counting::new(PARTITIONS), shared, observer));
         Running { control, watching, thread }
@@ -249,6 +253,41 @@ fn scenario_09_a_restart_with_a_local_log_reads_only_the_difference() {
     deployment.assert_counts(records + 3_000);
     fifth.drain();
     std::fs::remove_dir_all(&deployment.directory).expect("removed");
+}
+
+#[test]
+fn a_partition_that_returns_reads_only_the_difference() {
+    let deployment = Deployment::new("warm");
+    let warm = RestoreOptions { warm: Duration::from_secs(120), ..RestoreOptions::default() };
+    let first = deployment.start_as("a", warm.clone());
+    deployment.produce(3_000);
+    deployment.assert_counts(3_000);
+    let second = deployment.start_as("b", warm);
+    let began = Instant::now();
+    while second.control.status().tasks.is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(60), "the second worker gets partitions");
+        std::thread::yield_now();
+    }
+    // What the second one commits is the difference.
+    deployment.produce(500);
+    deployment.assert_counts(3_500);
+    first.watching.0.lock().expect("progress").clear();
+    second.drain();
+    let began = Instant::now();
+    let returned = loop {
+        let seen = first.watching.0.lock().expect("progress").clone();
+        if !seen.is_empty() && first.control.status().tasks.iter().all(|task| !task.restoring) {
+            break seen;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "the first worker gets them back");
+        std::thread::yield_now();
+    };
+    for (partition, progress) in &returned {
+        assert!(progress.warm_records > 0, "{partition:?}: {progress:?}");
+    }
+    deployment.produce(500);
+    deployment.assert_counts(4_000);
+    first.drain();
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Entries of a transaction are held in an overlay and applied at its end, customer by customer. Dropping the transaction is
 //! dropping the overlay; committing it is storing what was encoded for the changelog anyway.
 
+mod dump;
 mod entries;
 mod overlay;
 mod time;
@@ -201,6 +202,10 @@ impl<T: Table> Processor for ExperienceStage<T> {
             }
         }
         Ok(())
+    }
+
+    fn dump(&self, tasks: &[TaskId], sink: &mut dyn FnMut(TaskId, &[u8], &[u8])) -> bool {
+        self.dump_partitions(tasks, sink)
     }
 
     fn check_restored(&self, task: TaskId) -> Result<(), StateMismatch> {

@@ -24,6 +24,10 @@ pub trait Table {
     fn reflect(&self, partition: i32, next: NextOffset);
     /// Forgets the customers of a partition that is no longer owned.
     fn forget_partition(&self, partition: i32);
+    /// Shows every customer to `visit`, in no order. False if this table cannot.
+    fn each(&self, _visit: &mut dyn FnMut(&NodeId, &[u8])) -> bool {
+        false
+    }
     /// Alerts of a customer after a commit or a restore: those that ended, and those that live and had a transition.
     fn alerts(&self, partition: i32, node: NodeId, ended: &[AlertId], changed: &[LiveAlert]);
 }

@@ -54,6 +54,11 @@ impl Table for SharedTable {
         self.0.alerts.forget_partition(Partition(partition));
     }
 
+    fn each(&self, visit: &mut dyn FnMut(&NodeId, &[u8])) -> bool {
+        self.0.customers.each(visit);
+        true
+    }
+
     fn alerts(&self, partition: i32, _node: NodeId, ended: &[AlertId], changed: &[LiveAlert]) {
         for id in ended {
             self.0.alerts.remove(id);

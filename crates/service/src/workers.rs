@@ -99,6 +99,7 @@ fn options(config: &Config, stage: Stage, number: u32, inputs: Vec<String>) -> D
         restore: RestoreOptions {
             keeper: None,
             readers_max: usize::try_from(config.state.readers.get()).unwrap_or(usize::MAX),
+            warm: config.state.warm,
         },
     }
 }

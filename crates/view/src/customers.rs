@@ -79,6 +79,11 @@ impl CommittedView {
         });
     }
 
+    /// Shows every customer to `visit`, in no order. A shard of the table is locked for reading meanwhile.
+    pub fn each(&self, mut visit: impl FnMut(&NodeId, &[u8])) {
+        self.customers.iter().for_each(|entry| visit(entry.key(), entry.value()));
+    }
+
     /// Number of customers.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -51,6 +51,12 @@ pub trait Processor {
     /// The state of a partition is complete as of this position.
     fn restored(&mut self, _task: TaskId, _next: NextOffset) {}
 
+    /// Hands the committed state of partitions over as changelog records, of which [`Processor::restore`] makes the same
+    /// state. False if it cannot; what it handed over until then is no state.
+    fn dump(&self, _tasks: &[TaskId], _sink: &mut dyn FnMut(TaskId, &[u8], &[u8])) -> bool {
+        false
+    }
+
     /// Applies a record to the overlay and writes what can be written at once.
     ///
     /// # Errors

@@ -57,7 +57,8 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             }
             Effect::StartRestore(task) => {
                 let continues = self.anchors.get(&task).is_some_and(|(_, txn_seq)| *txn_seq > 0);
-                self.restores.begin(task, continues);
+                let warm = self.warm.take(task);
+                self.restores.begin(task, continues, warm);
             }
             Effect::Stalled(task) => {
                 self.stalled.insert(task, Instant::now() + STALL_RETRY);

@@ -1,4 +1,4 @@
-//! What a worker commits, on its way to the local log.
+//! What a worker commits, on its way to the local log, and up to where the changelog is part of what it holds.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,24 +18,28 @@ pub(super) struct CommittedLogs {
 }
 
 struct Logs {
-    keeper: Arc<Keeper>,
+    keeper: Option<Arc<Keeper>>,
     positions: Positions,
     changelog: Topic,
     held: BTreeMap<i32, Held>,
 }
 
 struct Held {
-    log: Kept,
+    log: Option<Kept>,
     /// Records of the open transaction.
     records: RecordsBlock,
     /// An answer taken before the offsets of a commit were sent: true once that commit, or a later one, is confirmed.
     position: Option<Position>,
+    /// Everything in the changelog before it is part of committed state.
+    settled: Position,
 }
 
 impl CommittedLogs {
-    /// No log yet; never one if none are kept.
+    /// Nothing held yet; nothing ever if neither logs nor warm partitions are wanted.
     pub(super) fn new(client: &ClientOptions, options: &DriverOptions) -> Self {
-        let kept = options.restore.keeper.clone().zip(options.changelog.as_ref()).and_then(|(keeper, name)| {
+        let (keeper, warm) = (options.restore.keeper.clone(), options.restore.warm);
+        let name = options.changelog.as_ref().filter(|_| keeper.is_some() || !warm.is_zero());
+        let kept = name.and_then(|name| {
             let code = options.outputs.iter().position(|output| output == name)?;
             let changelog = Topic::ALL[code];
             match Positions::start(client, &options.name, name) {
@@ -49,20 +53,28 @@ impl CommittedLogs {
         Self { kept }
     }
 
-    /// The log of a partition that was just restored.
-    pub(super) fn open(&mut self, partition: i32, claim: Claim, writer: LogWriter) {
+    /// A partition was restored up to `end`, and has this log.
+    pub(super) fn open(&mut self, partition: i32, log: Option<(Claim, LogWriter)>, end: Position) {
         if let Some(logs) = &mut self.kept {
-            let log = logs.keeper.keep(claim, writer);
+            let log = logs.keeper.as_ref().zip(log).map(|(keeper, (claim, writer))| keeper.keep(claim, writer));
             logs.positions.watch(partition);
-            logs.held.insert(partition, Held { log, records: RecordsBlock::default(), position: None });
+            let held = Held { log, records: RecordsBlock::default(), position: None, settled: end };
+            logs.held.insert(partition, held);
         }
+    }
+
+    /// Up to where the changelog is part of the committed state of a partition that has no local log.
+    pub(super) fn settled(&self, partition: i32) -> Option<Position> {
+        let held = self.kept.as_ref()?.held.get(&partition)?;
+        held.log.is_none().then_some(held.settled)
     }
 
     /// Copies what goes to the changelog.
     pub(super) fn collect(&mut self, outputs: &Outputs) {
-        let Some(logs) = self.kept.as_mut().filter(|logs| !logs.held.is_empty()) else { return };
+        let Some(logs) = self.kept.as_mut().filter(|logs| logs.keeper.is_some()) else { return };
         for record in outputs.records().iter().filter(|record| record.target.topic == logs.changelog) {
             if let Some(held) = record.target.partition.and_then(|partition| logs.held.get_mut(&partition))
+                && held.log.is_some()
                 && let Some(key) = outputs.key(record)
             {
                 held.records.push(key, outputs.value(record));
@@ -93,18 +105,16 @@ impl CommittedLogs {
     pub(super) fn committed(&mut self) {
         let Some(logs) = &mut self.kept else { return };
         for held in logs.held.values_mut() {
-            let position = held.position.take();
+            let position = held.position.take().filter(|position| position.next >= held.settled.next);
+            held.settled = position.unwrap_or(held.settled);
+            let Some((keeper, log)) = logs.keeper.as_ref().zip(held.log.as_ref()) else { continue };
             if !held.records.is_empty() || position.is_some() {
-                logs.keeper.append(&held.log, std::mem::take(&mut held.records), position);
+                keeper.append(log, std::mem::take(&mut held.records), position);
+            }
+            if !log.is_alive() {
+                held.log = None;
             }
         }
-        logs.held.retain(|partition, held| {
-            let is_alive = held.log.is_alive();
-            if !is_alive {
-                logs.positions.forget(*partition);
-            }
-            is_alive
-        });
     }
 
     /// The partition is gone.
@@ -113,7 +123,9 @@ impl CommittedLogs {
             && let Some(held) = logs.held.remove(&partition)
         {
             logs.positions.forget(partition);
-            logs.keeper.close(&held.log);
+            if let Some((keeper, log)) = logs.keeper.as_ref().zip(held.log) {
+                keeper.close(&log);
+            }
         }
     }
 

@@ -78,6 +78,10 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
                     tracing::info!(worker = self.options.name, partitions = partitions.len(), "{kind}");
                     self.observer.rebalanced(kind, partitions.len());
                     let tasks = self.tasks_of(&partitions);
+                    if !lost {
+                        let (identity, time) = (self.restores.identity.as_ref(), self.options.restore.warm);
+                        self.warm.keep(&tasks, self.worker.processor(), &self.logs, identity, time);
+                    }
                     self.leaving.clone_from(&tasks);
                     self.retaken = false;
                     self.input(if lost { Input::Lost(&tasks) } else { Input::Revoked(&tasks) })?;

@@ -45,7 +45,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
     }
 
     fn restored(&mut self, finished: Finished) -> Result<(), DriverError> {
-        let Finished { task, log, progress } = finished;
+        let Finished { task, log, end, progress } = finished;
         if let Some((_, txn_seq)) = self.anchors.get(&task)
             && *txn_seq > 0
         {
@@ -57,13 +57,12 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             partition = task.partition,
             records = progress.records,
             local_records = progress.local_records,
+            warm_records = progress.warm_records,
             seconds = progress.elapsed.as_secs_f64(),
             "restored"
         );
         self.observer.restore(Partition(task.partition), progress, true);
-        if let Some((claim, writer)) = log {
-            self.logs.open(task.partition, claim, writer);
-        }
+        self.logs.open(task.partition, log, end);
         self.input(Input::Restored(task))
     }
 

@@ -10,7 +10,7 @@ use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use throughline_worker::TaskId;
 
-use super::{Origin, Quiet};
+use super::{Origin, Quiet, RestoreOptions, WarmState};
 use crate::classify::{Reaction, classify};
 use crate::client::ClientOptions;
 use crate::local_log::format::{Identity, Position, RECORDS_HEAD, RecordsBlock};
@@ -60,7 +60,10 @@ pub(super) enum Piece {
         run: u64,
         task: TaskId,
         log: Option<Box<(Claim, LogWriter)>>,
+        end: Position,
     },
+    /// The changelog that is read.
+    Identified(TopicIdentity),
     Refused {
         run: u64,
         task: TaskId,
@@ -124,13 +127,17 @@ pub(super) struct Reader {
     client: ClientOptions,
     client_id: String,
     topic: String,
-    keeper: Option<Arc<Keeper>>,
+    options: RestoreOptions,
     fresh: Vec<Job>,
+    /// What was kept of fresh partitions, by run.
+    warm: BTreeMap<u64, WarmState>,
     waiting: BTreeMap<i32, Waiting>,
     reading: BTreeMap<i32, Reading>,
     pieces: Pieces,
     forgotten: Arc<Mutex<BTreeSet<u64>>>,
     identity: Option<TopicIdentity>,
+    /// The brokers do not tell.
+    is_anonymous: bool,
     assigned: bool,
 }
 
@@ -160,22 +167,26 @@ impl Reader {
         client: ClientOptions,
         client_id: &str,
         topic: &str,
-        keeper: Option<Arc<Keeper>>,
-        jobs: Vec<Job>,
+        options: RestoreOptions,
+        jobs: Vec<(Job, Option<WarmState>)>,
         pieces: mpsc::SyncSender<Piece>,
         forgotten: Arc<Mutex<BTreeSet<u64>>>,
     ) -> Self {
+        let fresh = jobs.iter().map(|(job, _)| *job).collect();
+        let warm = jobs.into_iter().filter_map(|(job, warm)| Some((job.run, warm?))).collect();
         Self {
             client,
             client_id: client_id.to_owned(),
             topic: topic.to_owned(),
-            keeper,
-            fresh: jobs,
+            options,
+            fresh,
+            warm,
             waiting: BTreeMap::new(),
             reading: BTreeMap::new(),
             pieces: Pieces(pieces),
             forgotten,
             identity: None,
+            is_anonymous: false,
             assigned: false,
         }
     }
@@ -255,20 +266,65 @@ impl Reader {
             self.pieces.send(Piece::Refused { run: job.run, task: job.task, why })?;
             return Ok(true);
         }
-        let (from, log) = match self.keeper.clone() {
+        if self.options.keeper.is_some() || !self.options.warm.is_zero() {
+            self.identify()?;
+        }
+        let warm = self.warm.remove(&job.run).filter(|warm| self.is_usable(warm, (low, high)));
+        let (from, log) = match self.options.keeper.clone().filter(|_| self.identity.is_some()) {
             Some(keeper) => {
                 // Who had the partition before may still be reading or writing its log.
                 let Some(claim) = keeper.claim(partition) else { return Ok(false) };
                 let (from, writer) = self.load(&keeper, job, (low, high))?;
                 (from, writer.map(|writer| (claim, writer)))
             }
-            None => {
-                self.began(job, high - low)?;
-                (low, None)
-            }
+            None => match warm {
+                Some(warm) => (self.hand_over_warm(job, warm, high)?, None),
+                None => {
+                    self.began(job, high - low)?;
+                    (low, None)
+                }
+            },
         };
         self.waiting.insert(partition, Waiting { job, high, from, log });
         Ok(true)
+    }
+
+    /// Who the changelog is, asked for once.
+    fn identify(&mut self) -> Result<(), Trouble> {
+        if self.identity.is_some() || self.is_anonymous {
+            return Ok(());
+        }
+        match identify(&self.client, &self.client_id, &self.topic, METADATA_TIMEOUT) {
+            Ok(identity) => {
+                self.pieces.send(Piece::Identified(identity.clone()))?;
+                self.identity = Some(identity);
+            }
+            Err(error) if classify(&error) == Reaction::Retry => return Err(error.into()),
+            Err(error) => {
+                tracing::warn!(topic = self.topic, %error, "the brokers do not tell who the changelog is: no local log");
+                self.is_anonymous = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the changelog still is the one that was kept a part of, and reaches from there to its end.
+    fn is_usable(&self, warm: &WarmState, (low, high): (i64, i64)) -> bool {
+        let next = warm.position.next;
+        self.identity.as_ref() == Some(&warm.identity) && (low..=high).contains(&next)
+    }
+
+    /// Hands over what was kept; returns where the changelog goes on.
+    fn hand_over_warm(&self, job: Job, warm: WarmState, high: i64) -> Result<i64, Gone> {
+        let rest = u64::try_from(high - warm.position.next).unwrap_or(0);
+        self.began(job, i64::try_from(warm.records + rest).unwrap_or(i64::MAX))?;
+        let blocks = warm.blocks.len() as u64;
+        for (at, payload) in warm.blocks.into_iter().enumerate() {
+            let remaining = rest + warm.records * (blocks - 1 - at as u64) / blocks;
+            let (run, task, origin) = (job.run, job.task, Origin::Warm);
+            self.pieces.send(Piece::Records { run, task, origin, payload, remaining })?;
+        }
+        Ok(warm.position.next)
     }
 
     fn began(&self, job: Job, total: i64) -> Result<(), Gone> {
@@ -278,10 +334,7 @@ impl Reader {
     /// Hands over what the local log holds, if it may be used, and opens it for what follows.
     fn load(&mut self, keeper: &Keeper, job: Job, range: (i64, i64)) -> Result<(i64, Option<LogWriter>), Trouble> {
         let partition = job.task.partition;
-        let identity = match &self.identity {
-            Some(identity) => identity,
-            None => self.identity.insert(identify(&self.client, &self.client_id, &self.topic, METADATA_TIMEOUT)?),
-        };
+        let identity = self.identity.as_ref().expect("the changelog was identified before its log is loaded");
         let identity = Identity {
             cluster: identity.cluster.clone(),
             topic: self.topic.clone(),
@@ -426,7 +479,7 @@ impl Reader {
         let position = Position { next: reading.next.max(reading.end), at: reading.at };
         append(reading, RecordsBlock::default(), Some(position));
         let (run, task, log) = (reading.job.run, reading.job.task, reading.log.take().map(Box::new));
-        self.pieces.send(Piece::Finished { run, task, log })
+        self.pieces.send(Piece::Finished { run, task, log, end: position })
     }
 }
 

@@ -58,6 +58,13 @@ impl Processor for Counting {
         Ok(())
     }
 
+    fn dump(&self, tasks: &[TaskId], sink: &mut dyn FnMut(TaskId, &[u8], &[u8])) -> bool {
+        for task in tasks {
+            self.table[task].iter().for_each(|(key, count)| sink(*task, key, &count.to_le_bytes()));
+        }
+        true
+    }
+
     fn process(
         &mut self,
         record: &InputRecord<'_>,

@@ -116,6 +116,11 @@ impl TaskTime {
         }
     }
 
+    /// Appends the clocks as the last committed transaction left them.
+    pub(super) fn write_committed(&self, out: &mut Vec<u8>) {
+        self.clocks.write(out);
+    }
+
     pub(super) fn commit(&mut self) {
         if let Some(heard) = self.heard.take() {
             self.clocks = heard;

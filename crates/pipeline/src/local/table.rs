@@ -80,6 +80,11 @@ impl Table for MemoryTable {
         self.alerts.borrow_mut().retain(|node, _| !self.owns(partition, node));
     }
 
+    fn each(&self, visit: &mut dyn FnMut(&NodeId, &[u8])) -> bool {
+        self.customers.borrow().iter().for_each(|(node, bytes)| visit(node, bytes));
+        true
+    }
+
     fn alerts(&self, _partition: i32, node: NodeId, ended: &[AlertId], changed: &[LiveAlert]) {
         let mut alerts = self.alerts.borrow_mut();
         let live = alerts.entry(node).or_default();
