@@ -87,12 +87,13 @@ impl Programs {
         self.target.join("runs")
     }
 
-    /// The command that starts a program, without its own arguments.
+    /// The command that starts a program, without its own arguments. What libraries unpack goes to `scratch`.
     #[must_use]
-    pub fn java(&self, module: Module) -> Command {
+    pub fn java(&self, module: Module, scratch: &Path) -> Command {
         let folder = self.target.join(module.folder());
         let mut command = Command::new("java");
         command.args(["-Xmx2g", "-XX:+UseG1GC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]);
+        command.arg(format!("-Djava.io.tmpdir={}", scratch.display()));
         if module == Module::Flink {
             command.args(OPENED.map(|package| format!("--add-opens={package}=ALL-UNNAMED")));
         }

@@ -99,7 +99,7 @@ impl Running {
             System::Streams { store, threads } => (Module::Streams, store, threads, COMMIT),
             System::Throughline | System::Copy => (Module::Streams, Store::Memory, 1, COMMIT),
         };
-        let mut command = programs.java(module);
+        let mut command = programs.java(module, &folder);
         let threads = threads.to_string();
         let interval = interval.as_millis().to_string();
         command
