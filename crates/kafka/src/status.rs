@@ -20,8 +20,9 @@ pub struct Lag {
     /// Whether the position has reached the last stable offset with an empty fetch queue. Offsets alone never show it
     /// behind transaction markers.
     pub caught_up: bool,
-    /// When nothing was left to read, milliseconds since 1970: the time of the statistics, if it had caught up then and
-    /// its broker had answered a moment before. Whoever is cut off from a broker does not know of what it lacks.
+    /// When nothing was left to read, milliseconds since 1970: the time of the statistics, if it had caught up then, no open
+    /// transaction held records back, and its broker had answered a moment before. Whoever is cut off from a broker does not
+    /// know of what it lacks.
     pub exhausted_at: Option<i64>,
 }
 
@@ -103,6 +104,8 @@ struct PartitionStatistics {
     next_offset: i64,
     #[serde(default)]
     ls_offset: i64,
+    #[serde(default)]
+    hi_offset: i64,
 }
 
 /// A broker that was fetched from without an answer for longer than this may have more than is known. An empty fetch is
@@ -129,7 +132,8 @@ pub(crate) fn read_lag(statistics: &[u8]) -> Option<Vec<Lag>> {
                 records: behind + partition.fetchq_cnt,
                 seconds: 0.0,
                 caught_up,
-                exhausted_at: (caught_up && answers(partition.broker)).then_some(statistics.time * 1_000),
+                exhausted_at: (caught_up && partition.ls_offset >= partition.hi_offset && answers(partition.broker))
+                    .then_some(statistics.time * 1_000),
             });
         }
     }
@@ -149,13 +153,18 @@ mod tests {
             "1":{"partition":1,"broker":1,"fetch_state":"active","fetchq_cnt":0,"next_offset":15,"ls_offset":15},
             "3":{"partition":3,"broker":2,"fetch_state":"active","fetchq_cnt":0,"next_offset":15,"ls_offset":15},
             "4":{"partition":4,"broker":3,"fetch_state":"active","fetchq_cnt":0,"next_offset":15,"ls_offset":15},
+            "5":{"partition":5,"broker":1,"fetch_state":"active","fetchq_cnt":0,"next_offset":15,"ls_offset":15,"hi_offset":17},
             "2":{"partition":2,"fetch_state":"none","next_offset":-1001,"ls_offset":-1001},
             "-1":{"partition":-1}}}}}"#;
         let mut lags = read_lag(text).expect("statistics");
         lags.sort_by_key(|lag| lag.partition);
         let facts: Vec<_> = lags.iter().map(|lag| (lag.partition, lag.records, lag.caught_up)).collect();
-        assert_eq!(facts, [(0, 8, false), (1, 0, true), (3, 0, true), (4, 0, true)]);
+        assert_eq!(facts, [(0, 8, false), (1, 0, true), (3, 0, true), (4, 0, true), (5, 0, true)]);
         let exhausted: Vec<_> = lags.iter().map(|lag| lag.exhausted_at).collect();
-        assert_eq!(exhausted, [None, Some(70_000), None, None], "a broker that does not answer proves nothing");
+        assert_eq!(
+            exhausted,
+            [None, Some(70_000), None, None, None],
+            "unanswered, and held back by an open transaction"
+        );
     }
 }

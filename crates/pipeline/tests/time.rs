@@ -8,7 +8,7 @@ use serde_json::json;
 use stages::{Both, Source};
 use throughline_model::alert::RuleMode;
 use throughline_model::time::{HOUR, MINUTE, SECOND};
-use throughline_model::{SourceKind, Topic};
+use throughline_model::{SourceKind, StreamTime, Topic};
 
 /// A web and a store partition, both read to their end and silent.
 fn two_sources() -> Both {
@@ -112,11 +112,36 @@ fn progress_is_told_to_every_partition_once_a_second_and_survives_a_restart() {
     let before = both.stream_times();
     assert!(before.iter().all(Option::is_some), "{before:?}");
     both.restart();
-    assert_eq!(both.stream_times(), before, "watermarks are part of the state");
+    let restored = both.stream_times();
+    let behind = |at: Option<StreamTime>, then: Option<StreamTime>| {
+        at.zip(then).map(|(at, then)| then.as_millis() - at.as_millis())
+    };
+    for (at, then) in restored.iter().zip(&before) {
+        let behind = behind(*at, *then).expect("watermarks are part of the state");
+        assert!((0..=10 * SECOND).contains(&behind), "{behind} ms");
+    }
     both.restart_normalize();
     both.now(START + 61 * SECOND);
     both.tick();
-    assert_eq!(both.stream_times(), before, "a normalize worker that knows nothing yet takes nothing back");
+    assert_eq!(both.stream_times(), restored, "a normalize worker that knows nothing yet takes nothing back");
+}
+
+#[test]
+fn one_silent_source_follows_the_clock_beside_a_live_one() {
+    let mut both = two_sources();
+    both.rules(|rules| rules.read.alerts.severe_moment.expires = throughline_experience::span::Span::minutes(10));
+    severe(&mut both, 0, "ann", 0);
+    for second in 1..16 * 60 {
+        let at = second * SECOND;
+        let viewed = touchpoint("page.viewed", "bob", at as f64 / DAY as f64, json!({}));
+        both.push(0, &viewed, START + at);
+        both.exhausted(&[1], START + at);
+        both.commit();
+        if at < 15 * MINUTE {
+            assert_eq!(both.transitions(), ["severe_moment opened"], "a store may still tell, after {second} s");
+        }
+    }
+    assert_eq!(both.transitions(), ["severe_moment opened", "severe_moment expired"]);
 }
 
 #[test]

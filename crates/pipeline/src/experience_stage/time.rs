@@ -25,6 +25,8 @@ pub(super) struct TaskTime {
     clocks: SourceClocks,
     /// The clocks after what the open transaction heard.
     heard: Option<SourceClocks>,
+    /// When the sources were heard that the changelog holds, and how many: in committed transactions, and in the open one.
+    written: (Option<Written>, Option<Written>),
     /// Stream time by all sources, with what the open transaction heard.
     stream: Option<StreamTime>,
     timers: Timers,
@@ -39,6 +41,7 @@ impl TaskTime {
         Self {
             clocks: SourceClocks::new(limits),
             heard: None,
+            written: (None, None),
             stream: None,
             timers: Timers::default(),
             restoring: Vec::new(),
@@ -125,6 +128,7 @@ impl TaskTime {
         if let Some(heard) = self.heard.take() {
             self.clocks = heard;
         }
+        self.written.0 = self.written.1;
         self.timers.commit();
     }
 
@@ -132,9 +136,31 @@ impl TaskTime {
         if self.heard.take().is_some() {
             self.stream = self.clocks.stream_time(SourceSet::ALL);
         }
+        self.written.1 = self.written.0;
         self.timers.abort();
     }
+
+    /// The clocks, if they are to be written: with new sources at once, else now and then. Whoever restores older ones hears
+    /// the newer within a second, and what has fired by them is in the state of the customers.
+    fn to_write(&mut self) -> Option<&SourceClocks> {
+        let heard = self.heard.as_ref()?;
+        let (at, sources) = (heard.heard_at()?, heard.sources().len());
+        let is_old = |written: Written| {
+            at.as_millis() - written.0.as_millis() >= CLOCKS_INTERVAL || written.0 > at || written.1 != sources
+        };
+        if self.written.1.is_none_or(is_old) {
+            self.written.1 = Some((at, sources));
+            return Some(heard);
+        }
+        None
+    }
 }
+
+/// When the clocks were heard that were written, and how many they were.
+type Written = (Now, usize);
+
+/// The clocks of a partition are written once in so long, milliseconds.
+const CLOCKS_INTERVAL: i64 = 10_000;
 
 impl<T: Table> ExperienceStage<T> {
     /// Believes the clocks of source partitions by these limits.
@@ -241,10 +267,10 @@ impl<T: Table> ExperienceStage<T> {
         }
     }
 
-    /// Writes what the transaction heard, under the reserved key of each partition.
-    pub(super) fn write_clocks(&self, outputs: &mut Outputs) {
-        for (task, time) in &self.times {
-            if let Some(heard) = &time.heard {
+    /// Writes what is known of the sources, under the reserved key of each partition.
+    pub(super) fn write_clocks(&mut self, outputs: &mut Outputs) {
+        for (task, time) in &mut self.times {
+            if let Some(heard) = time.to_write() {
                 outputs
                     .record(Topic::ExperienceChangelog, Some(task.partition))
                     .key(WATERMARKS_KEY)

@@ -124,6 +124,12 @@ impl SourceClocks {
         self.rows.iter().filter(|row| self.is_missing(row))
     }
 
+    /// The newest time at which somebody spoke.
+    #[must_use]
+    pub const fn heard_at(&self) -> Option<Now> {
+        self.heard_at
+    }
+
     /// All source partitions that were spoken of.
     #[must_use]
     pub fn sources(&self) -> &[SourcePartition] {

@@ -7,6 +7,9 @@ use throughline_worker::TaskId;
 /// How often progress is told, in milliseconds of *now*.
 pub const PROGRESS_INTERVAL: i64 = SECOND;
 
+/// What was told longer than this after the time of the statistics was told before the clock was set back, in milliseconds.
+const SET_BACK: i64 = 5 * SECOND;
+
 /// Bounds of [`Lateness`], in milliseconds: from live feeds to the file of a week.
 pub const LATENESS_BOUNDS: [i64; 16] = [
     250,
@@ -185,6 +188,10 @@ impl Watermarks {
     /// Nothing was left to read at `at`, or something was (none).
     pub fn exhausted(&mut self, task: TaskId, at: Option<Now>) {
         let Ok(index) = self.clocks.binary_search_by_key(&task, |clock| clock.task) else { return };
+        let set_back = |told: Now, at: Now| told > at.plus_millis(SET_BACK);
+        if at.zip(self.told_at.open).is_some_and(|(at, told)| set_back(told, at)) {
+            self.changed.open = true;
+        }
         let clock = &mut self.clocks[index];
         clock.exhausted_at = at;
         // Silence before anybody looked proves nothing.
@@ -203,11 +210,10 @@ impl Watermarks {
         Some((next.map_or(Now::from_millis(i64::MIN), |at| at.plus_millis(PROGRESS_INTERVAL)), task))
     }
 
-    /// Whether progress is to be told at `now`. A clock that was set back does not keep it waiting.
+    /// Whether progress is to be told at `now`.
     #[must_use]
     pub fn is_due(&self, now: Now) -> bool {
-        let set_back = self.told_at.open.is_some_and(|at| at > now);
-        self.due().is_some_and(|(due, _)| due <= now || set_back)
+        self.due().is_some_and(|(due, _)| due <= now)
     }
 
     /// Tells how far every partition has come, as part of the open transaction.
@@ -353,7 +359,10 @@ mod tests {
         told(&mut watermarks, 5_000);
         watermarks.commit();
         assert!(!due(&watermarks, 5_999) && due(&watermarks, 6_000));
-        assert!(due(&watermarks, 4_000), "a clock that was set back");
+        exhausted(&mut watermarks, 4_000);
+        assert!(!due(&watermarks, 4_500), "statistics are a little old");
+        exhausted(&mut watermarks, -90_000);
+        assert!(due(&watermarks, -89_000), "a clock that was set back does not keep it waiting");
         watermarks.revoke(TASK);
         assert!(!due(&watermarks, 60_000), "nothing to tell");
     }
