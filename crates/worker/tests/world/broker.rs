@@ -123,7 +123,7 @@ impl Broker {
             return;
         }
         let mut state = partition.changelog.as_deref().map(State::decode).unwrap_or_default();
-        let mut outputs = state.fire(now);
+        let mut outputs = state.fire(now, usize::MAX);
         for _ in 0..records {
             let Some(kind) = partition.log.get(partition.next as usize).copied() else { break };
             let reject = matches!(kind, Kind::Poison | Kind::Stubborn);

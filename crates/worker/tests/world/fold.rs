@@ -22,6 +22,9 @@ pub enum Kind {
     Stalling,
 }
 
+/// Timers that fire in one transaction at most.
+const PORTION: usize = 2;
+
 /// Milliseconds after which an armed timer is due.
 const TIMER: i64 = 150;
 
@@ -49,11 +52,16 @@ impl State {
         format!("applied {offset}{}", if refused { "!" } else { "" })
     }
 
-    /// Fires what is due; the outputs.
-    pub fn fire(&mut self, now: Now) -> Vec<String> {
-        let due = |(_, at): &(i64, i64)| *at <= now.as_millis();
-        let fired = self.armed.iter().filter(|timer| due(timer)).map(|(offset, _)| format!("fired {offset}")).collect();
-        self.armed.retain(|timer| !due(timer));
+    /// Fires at most `max` timers that are due; the outputs.
+    pub fn fire(&mut self, now: Now, max: usize) -> Vec<String> {
+        let mut fired = Vec::new();
+        self.armed.retain(|(offset, at)| {
+            let fires = *at <= now.as_millis() && fired.len() < max;
+            if fires {
+                fired.push(format!("fired {offset}"));
+            }
+            !fires
+        });
         fired
     }
 
@@ -83,6 +91,7 @@ pub struct Fold {
     uncommitted: usize,
     /// Records that have stalled once.
     pub stalled: Vec<(TaskId, i64)>,
+    timers_left: bool,
     /// Only a mutant sets it.
     pub reject_next: bool,
 }
@@ -147,13 +156,16 @@ impl Processor for Fold {
 
     fn finish(&mut self, now: Now, outputs: &mut Outputs) {
         let tasks: Vec<TaskId> = self.table.keys().copied().collect();
+        let mut left = PORTION;
         for task in tasks {
             if self.current(task).armed.iter().any(|(_, due)| *due <= now.as_millis()) {
-                for output in self.changed(task).fire(now) {
+                for output in self.changed(task).fire(now, left) {
                     write(outputs, Topic::Scores, task, &output);
+                    left -= 1;
                 }
             }
         }
+        self.timers_left = left == 0;
         for (task, state) in &self.overlay {
             write(outputs, Topic::ExperienceChangelog, *task, &state.encode());
         }
@@ -176,6 +188,10 @@ impl Processor for Fold {
 
     fn uncommitted_bytes(&self) -> usize {
         self.uncommitted
+    }
+
+    fn has_timers_left(&self) -> bool {
+        self.timers_left
     }
 
     fn next_due(&self) -> Option<(Now, TaskId)> {
