@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use throughline_experience::Rules;
 use throughline_model::alert::{AlertSeverity, AlertState, AlertType, Transition, TransitionReason};
 use throughline_model::{FateCounts, IdHasher, NextOffset, Now, Topic};
-use throughline_worker::{InputRecord, Outputs, ProcessContext, Processor, Stall, StateMismatch, TaskId};
+use throughline_worker::{DumpSink, InputRecord, Outputs, ProcessContext, Processor, Stall, StateMismatch, TaskId};
 
 use crate::header::StateHeader;
 use crate::options::{Encodings, OutputSwitches, Targets};
@@ -204,7 +204,7 @@ impl<T: Table> Processor for ExperienceStage<T> {
         Ok(())
     }
 
-    fn dump(&self, tasks: &[TaskId], sink: &mut dyn FnMut(TaskId, &[u8], &[u8])) -> bool {
+    fn dump(&self, tasks: &[TaskId], sink: &mut DumpSink<'_>) -> bool {
         self.dump_partitions(tasks, sink)
     }
 

@@ -28,5 +28,5 @@ pub use effect::{CommitOffset, Effect, Effects, StopReason};
 pub use input::{Assignment, CommitOutcome, Input, InputRecord, ProduceFault, TaskId};
 pub use outputs::{OutputHeader, OutputRecord, Outputs};
 pub use phase::Phase;
-pub use processor::{ProcessContext, Processor, Stall, StateMismatch};
+pub use processor::{DumpSink, ProcessContext, Processor, Stall, StateMismatch};
 pub use worker::{Worker, WorkerOptions};

@@ -23,6 +23,9 @@ pub enum Stall {
     Rejecting,
 }
 
+/// Takes key and value of a changelog record of a partition.
+pub type DumpSink<'s> = dyn FnMut(TaskId, &[u8], &[u8]) + 's;
+
 /// What records mean. Everything it changes is uncommitted until [`Processor::commit`].
 pub trait Processor {
     /// Whether an assigned partition has state to restore before it may be read.
@@ -53,7 +56,7 @@ pub trait Processor {
 
     /// Hands the committed state of partitions over as changelog records, of which [`Processor::restore`] makes the same
     /// state. False if it cannot; what it handed over until then is no state.
-    fn dump(&self, _tasks: &[TaskId], _sink: &mut dyn FnMut(TaskId, &[u8], &[u8])) -> bool {
+    fn dump(&self, _tasks: &[TaskId], _sink: &mut DumpSink<'_>) -> bool {
         false
     }
 

@@ -10,7 +10,7 @@ use throughline_kafka::admin::TopicSpec;
 use throughline_kafka::client::ClientOptions;
 use throughline_model::murmur2::partition_of;
 use throughline_model::{Now, Topic};
-use throughline_worker::{InputRecord, Outputs, ProcessContext, Processor, Stall, StateMismatch, TaskId};
+use throughline_worker::{DumpSink, InputRecord, Outputs, ProcessContext, Processor, Stall, StateMismatch, TaskId};
 
 pub fn spec(name: String, partitions: u32) -> TopicSpec {
     TopicSpec {
@@ -58,7 +58,7 @@ impl Processor for Counting {
         Ok(())
     }
 
-    fn dump(&self, tasks: &[TaskId], sink: &mut dyn FnMut(TaskId, &[u8], &[u8])) -> bool {
+    fn dump(&self, tasks: &[TaskId], sink: &mut DumpSink<'_>) -> bool {
         for task in tasks {
             self.table[task].iter().for_each(|(key, count)| sink(*task, key, &count.to_le_bytes()));
         }

@@ -1,7 +1,7 @@
 //! Committed state as the changelog has it: what a restore of these records makes is the same state.
 
 use throughline_model::murmur2::partition_of;
-use throughline_worker::TaskId;
+use throughline_worker::{DumpSink, TaskId};
 
 use super::{ExperienceStage, TaskHeader};
 use crate::header::StateHeader;
@@ -10,7 +10,7 @@ use crate::time::clocks::WATERMARKS_KEY;
 
 impl<T: Table> ExperienceStage<T> {
     /// Hands over headers, clocks and customers of these partitions. False if the table cannot show its customers.
-    pub(super) fn dump_partitions(&self, tasks: &[TaskId], sink: &mut dyn FnMut(TaskId, &[u8], &[u8])) -> bool {
+    pub(super) fn dump_partitions(&self, tasks: &[TaskId], sink: &mut DumpSink<'_>) -> bool {
         let mut value = Vec::with_capacity(4_096);
         for task in tasks {
             if self.tasks.get(task) == Some(&TaskHeader::Present) {
