@@ -136,6 +136,9 @@ pub struct TryArguments {
     /// Format of the records; auto finds it from their shape
     #[arg(long, default_value = "auto")]
     pub format: String,
+    /// Lets time pass until then, after the last record: alerts expire, settle and are reviewed
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<jiff::Timestamp>,
     /// Exits with 6 if anything was rejected
     #[arg(long)]
     pub strict: bool,

@@ -3,6 +3,7 @@
 use std::io::{self, BufWriter};
 
 use anyhow::{Context as _, Result};
+use throughline_config::vocabulary::Now;
 
 use crate::arguments::TryArguments;
 use crate::context::{Context, Deployment};
@@ -30,8 +31,13 @@ pub fn run(arguments: &TryArguments, context: &Context) -> Result<Exit> {
             return Ok(Exit::Configuration);
         }
     };
-    let request =
-        TryRequest { files: &arguments.files, source, prefix: &config.topics.prefix, json: context.output.json };
+    let request = TryRequest {
+        files: &arguments.files,
+        source,
+        until: arguments.until.map(|until| Now::from_millis(until.as_millisecond())),
+        prefix: &config.topics.prefix,
+        json: context.output.json,
+    };
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let summary = try_files(&request, options, &mut out).context("failed to try the files")?;
     Ok(if arguments.strict && summary.rejected() > 0 { Exit::FoundProblems } else { Exit::Ok })

@@ -44,7 +44,7 @@ pub(super) fn tried(file: &Path, source: SourceKind, format: &str, json: bool) -
     let source = select(&mut options, source, format).expect("source and format");
     let mut out = Vec::new();
     let files = [file.to_owned()];
-    let request = TryRequest { files: &files, source, prefix: "", json };
+    let request = TryRequest { files: &files, source, until: None, prefix: "", json };
     let summary = try_files(&request, options, &mut out).expect("the file can be read");
     (summary, String::from_utf8(out).expect("text"))
 }
@@ -123,7 +123,7 @@ fn a_format_can_be_named() {
     assert!(error.to_string().contains("segment"));
     assert!(
         try_files(
-            &TryRequest { files: &[folder.0.join("nothing")], source: 0, prefix: "", json: true },
+            &TryRequest { files: &[folder.0.join("nothing")], source: 0, until: None, prefix: "", json: true },
             options(),
             &mut Vec::new()
         )
@@ -163,4 +163,28 @@ fn the_example_passes() {
     for case in tested {
         assert_eq!(case.failures, [""; 0], "{}", case.name);
     }
+}
+
+#[test]
+fn time_passes_only_when_asked() {
+    let folder = Folder::new("until");
+    let file = folder.write(
+        "cancelled.json",
+        r#"{"type":"partner.trip.cancelled","source_id":"1","occurred_at":"2026-01-05T12:00:00Z","channel":"partner",
+            "identifiers":[{"type":"login","value":"ann","trust":"authenticated"}]}"#,
+    );
+    let tried = |until: Option<&str>| {
+        let until = until.map(|until| until.parse::<jiff::Timestamp>().expect("a time").as_millisecond());
+        let until = until.map(throughline_config::vocabulary::Now::from_millis);
+        let files = [file.clone()];
+        let request = TryRequest { files: &files, source: 4, until, prefix: "", json: true };
+        let mut out = Vec::new();
+        try_files(&request, options(), &mut out).expect("the file can be read");
+        let text = String::from_utf8(out).expect("text");
+        let transitions = ["opened", "expired", "closed"];
+        transitions.map(|transition| text.matches(&format!("\"throughline_transition\":\"{transition}\"")).count())
+    };
+    let (quiet, later) = (tried(None), tried(Some("2026-01-25T12:00:00Z")));
+    assert_eq!((quiet[1], quiet[2]), (0, 0), "a file that was tried has no future: {quiet:?}");
+    assert!(later[1] > 0 && later[2] > 0, "14 days later it expired, three more and it settled: {later:?}");
 }

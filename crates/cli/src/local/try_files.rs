@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
-use throughline_config::vocabulary::{Fate, Topic};
+use throughline_config::vocabulary::{Fate, Now, Topic};
 use throughline_pipeline::local::{EntryFate, LocalOptions, LocalRecord, LocalRun, Output};
 
 use super::print::{Place, fate_json, fate_line, fate_words, print_output, write_output_json};
@@ -23,6 +23,8 @@ pub struct TryRequest<'a> {
     pub files: &'a [PathBuf],
     /// Index of the source in the options.
     pub source: usize,
+    /// Lets time pass until then, after the last record.
+    pub until: Option<Now>,
     /// Prefix of the topics.
     pub prefix: &'a str,
     /// One object a line.
@@ -108,6 +110,11 @@ pub fn try_files(request: &TryRequest<'_>, options: LocalOptions, out: &mut dyn 
     }
     for output in trial.run.finish() {
         trial.output(&output, None)?;
+    }
+    if let Some(until) = request.until {
+        for output in trial.run.wait(until) {
+            trial.output(&output, None)?;
+        }
     }
     trial.summary.customers = trial.run.table().len() as u64;
     let Trial { summary, out, .. } = trial;
