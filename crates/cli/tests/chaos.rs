@@ -6,6 +6,7 @@
 mod deployment;
 mod disturbed;
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -48,7 +49,8 @@ struct Arguments {
 
 /// What came of a storm.
 struct Outcome {
-    counts: std::collections::BTreeMap<&'static str, u32>,
+    counts: BTreeMap<&'static str, u32>,
+    reactions: BTreeMap<&'static str, usize>,
     verdict: Verdict,
     took: Duration,
 }
@@ -109,7 +111,7 @@ fn run(arguments: &Arguments, cluster: &mut Cluster) -> Outcome {
     if !verdict.is_clean() {
         disturbed.deployment.keep();
     }
-    Outcome { counts, verdict, took: began.elapsed() }
+    Outcome { counts, reactions: disturbed.reactions(), verdict, took: began.elapsed() }
 }
 
 /// One line that is written over on a terminal, one for every ten kills elsewhere.
@@ -125,13 +127,15 @@ fn show(storm: &Storm<'_>, feeder: &Feeder, kills: u32, passed: Duration, before
 }
 
 fn report(arguments: &Arguments, outcome: &Outcome) {
-    let Outcome { counts, verdict, took } = outcome;
+    let Outcome { counts, reactions, verdict, took } = outcome;
     let shown: Vec<String> = counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
-    println!("{} in {} s", shown.join(", "), took.as_secs());
+    println!("disturbances in {} s: {}", took.as_secs(), shown.join(", "));
+    let shown: Vec<String> = reactions.iter().map(|(said, count)| format!("{said} {count}")).collect();
+    println!("what the processes said: {}", shown.join("; "));
     print!("{verdict}");
     if arguments.json {
         let line = json!({
-            "seed": arguments.seed, "disturbances": counts, "seconds": took.as_secs(),
+            "seed": arguments.seed, "disturbances": counts, "reactions": reactions, "seconds": took.as_secs(),
             "records": verdict.counts.records, "touchpoints": verdict.counts.touchpoints,
             "customers": verdict.counts.customers, "alerts": verdict.counts.alerts,
             "dead_letters": verdict.counts.rejected, "findings": verdict.findings.len(),

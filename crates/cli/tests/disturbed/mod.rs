@@ -6,6 +6,7 @@ pub mod feeder;
 pub mod load;
 pub mod storm;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -59,7 +60,7 @@ impl Disturbed {
     pub fn settle(&self) {
         let load = self.load;
         produce_at(&self.direct, &self.web.topic, (0..PARTITIONS).map(|partition| load.last(partition)));
-        let mut sent = std::collections::BTreeSet::new();
+        let mut sent = BTreeSet::new();
         for found in self.read("", self.source(), "read_committed") {
             let text = String::from_utf8(found.value.unwrap_or_default()).unwrap_or_default();
             let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
@@ -110,6 +111,30 @@ impl Disturbed {
             alert_states: read("experience.alerts.state"),
             dead_letters: read("experience.dead-letters"),
         }
+    }
+
+    /// What the processes did about it, by their logs: how often each of these was said.
+    pub fn reactions(&self) -> BTreeMap<&'static str, usize> {
+        const SAID: [&str; 7] = [
+            "assigned",
+            "revoked",
+            "lost",
+            "restored",
+            "outcome unknown, asking",
+            "fenced, taking partitions anew",
+            "joining again",
+        ];
+        let mut counts = BTreeMap::new();
+        let files = std::fs::read_dir(self.deployment.folder()).expect("the folder can be read");
+        for path in
+            files.filter_map(|file| Some(file.ok()?.path())).filter(|path| path.to_string_lossy().ends_with("log"))
+        {
+            let text = std::fs::read_to_string(path).expect("logs are text");
+            for said in SAID {
+                *counts.entry(said).or_insert(0) += text.matches(&format!("\"message\":\"{said}\"")).count();
+            }
+        }
+        counts
     }
 
     fn read(&self, prefix: &str, name: &str, isolation: &str) -> Vec<Captured> {

@@ -22,8 +22,6 @@ pub(super) struct Person {
     pub(super) login: String,
     /// Event time and worth of what is worth anything.
     pub(super) valued: Vec<(i64, Worth)>,
-    /// Largest event time.
-    pub(super) last_at: i64,
     /// Event times of severe moments.
     pub(super) severe: Vec<i64>,
 }
@@ -78,13 +76,11 @@ fn gather(input: &Input, customers: &BTreeMap<String, String>, verdict: &mut Ver
         let person = people.entry(customer.clone()).or_default();
         if person.login.is_empty() {
             person.login.clone_from(&sent.login);
-            person.last_at = sent.occurred_at;
         } else if person.login != sent.login {
             let text = format!("{customer} is {} and {}", person.login, sent.login);
             verdict.add(Fault::Wrong, TOPIC, text);
         }
         person.valued.extend(sent.value.map(|worth| (sent.occurred_at, worth)));
-        person.last_at = person.last_at.max(sent.occurred_at);
         person.severe.extend(sent.severe.then_some(sent.occurred_at));
     }
     people

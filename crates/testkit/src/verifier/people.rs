@@ -78,9 +78,11 @@ fn differs(value: &Value, person: &Person) -> Option<String> {
         return Some(format!("it speaks of {} touchpoints, not {}", value["touchpoints"], person.valued.len()));
     }
     let at = millis(text(value, "as_of"))?;
-    let valued_at = person.valued.iter().map(|(at, _)| *at).max().unwrap_or(person.last_at);
-    if at < valued_at || at > person.last_at {
-        return Some(format!("it speaks for {at}, not for {valued_at} to {}", person.last_at));
+    // A timer may have read it again later, but not before it was due.
+    let valued_at = person.valued.iter().map(|(at, _)| *at).max().unwrap_or(at);
+    let emitted_at = millis(text(value, "emitted_at"))?;
+    if at < valued_at || at > emitted_at {
+        return Some(format!("it speaks for {at}, not for {valued_at} to {emitted_at}"));
     }
     HORIZONS.iter().find_map(|(horizon, half_life)| {
         let (found, expected) = (value[horizon].as_f64(), score(&person.valued, at, *half_life));

@@ -54,7 +54,8 @@ fn tell(capture: &mut Capture, number: i64) {
         let valued: Vec<_> =
             sent[..count].iter().map(|sent| (sent.occurred_at, sent.value.expect("it is worth something"))).collect();
         let at = valued[count - 1].0;
-        let mut value = json!({"version": count / 2, "as_of": rfc3339(at), "touchpoints": count});
+        let mut value =
+            json!({"version": count / 2, "as_of": rfc3339(at), "emitted_at": rfc3339(at), "touchpoints": count});
         for (horizon, half_life) in formulas::HORIZONS {
             value[horizon] = json!((formulas::score(&valued, at, half_life) * 1e6).round() / 1e6);
         }
@@ -143,6 +144,8 @@ fn a_removed_doubled_or_changed_score_is_found() {
     check(TOPIC, Fault::Doubled, |capture| capture.scores.push(capture.scores[5].clone()));
     check(TOPIC, Fault::Disordered, |capture| capture.scores.swap(0, 1));
     check(TOPIC, Fault::Wrong, |capture| set(&mut capture.scores, 1, "lifetime", json!(50.0)));
+    check(TOPIC, Fault::Wrong, |capture| set(&mut capture.scores, 1, "as_of", json!(rfc3339(START))));
+    check(TOPIC, Fault::Wrong, |capture| set(&mut capture.scores, 1, "as_of", json!(rfc3339(START + 7_200_000))));
     check(TOPIC, Fault::Invented, |capture| capture.scores[0].key = b"nobody".to_vec());
     check("experience.customers", Fault::Doubled, |capture| capture.customers.push(capture.customers[2].clone()));
 }
