@@ -319,10 +319,10 @@ impl Group {
         self.judge(credentials) == Word::Fine && member.is_some_and(|member| member.assigned & (1 << partition) != 0)
     }
 
-    /// Whether all partitions are given to members, and nobody is asked to join again.
+    /// Whether partitions are given to nobody: none while it cannot be told, because members are asked to join again.
     #[must_use]
-    pub fn is_settled(&self) -> bool {
+    pub fn has_stranded(&self) -> Option<bool> {
         let given = self.members.iter().fold(0, |given, member| given | member.assigned);
-        self.phase == Phase::Stable && given == (1 << self.partitions) - 1
+        (self.phase == Phase::Stable).then_some(given != (1 << self.partitions) - 1)
     }
 }

@@ -13,6 +13,9 @@ use super::log::{Bytes, Producer, Slot};
 use super::mutant::Mutant;
 use super::processors::{SimProcessor, Spread};
 
+/// Milliseconds between two looks at the whole group.
+pub const LOOK_INTERVAL: i64 = 5_000;
+
 /// A record that was handed to the producer and is not acknowledged.
 #[derive(Debug, Clone, Copy)]
 pub struct Queued {
@@ -70,6 +73,10 @@ pub struct Membership {
     pub is_lost: bool,
     /// It gave something back and must join again.
     pub rejoins: bool,
+    /// When it looks next whether partitions were left with nobody; never again once none were.
+    pub looks_at: Option<i64>,
+    /// Whether there were any when it looked last.
+    pub saw_stranded: bool,
     /// Another process joined with its static id.
     pub is_superseded: bool,
     /// When the coordinator last answered.
@@ -179,6 +186,8 @@ impl Instance {
                 owned: 0,
                 is_lost: false,
                 rejoins: false,
+                looks_at: Some(now + LOOK_INTERVAL),
+                saw_stranded: false,
                 is_superseded: false,
                 heard_at: now,
                 deaf_until: now,

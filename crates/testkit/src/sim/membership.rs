@@ -5,7 +5,7 @@ use throughline_model::NextOffset;
 use throughline_worker::{Assignment, Input, Processor, TaskId};
 
 use super::group::{Committed, Mask, SESSION_TIMEOUT, Word};
-use super::instance::{Notice, Restore, Standing, bit, tasks};
+use super::instance::{LOOK_INTERVAL, Notice, Restore, Standing, bit, tasks};
 use super::item::{input_slot, slot_of};
 use super::log::{Fetched, Isolation};
 use super::mutant::Mutant;
@@ -57,6 +57,11 @@ impl World {
                 if matches!(word, Word::Fine | Word::Rebalancing) {
                     member.heard_at = now;
                 }
+                if word == Word::Fine {
+                    self.look_for_stranded(i);
+                }
+                let instance = &mut self.instances[i];
+                let member = &mut instance.member;
                 match word {
                     Word::Fine if member.rejoins && member.unanswered == 0 => self.join(i),
                     Word::Rebalancing if member.unanswered == 0 => self.join(i),
@@ -65,6 +70,33 @@ impl World {
                     Word::IllegalGeneration => self.lose(i, true),
                     Word::FencedInstance => member.is_superseded = true,
                 }
+            }
+        }
+    }
+
+    /// A static member that was killed between giving partitions back and joining again leaves them with nobody: its next
+    /// process takes its place over without a rebalance. So whoever joins anew looks whether all partitions are
+    /// somebody's; if not, twice in a row, it gives its own back and joins again, which makes the group rebalance.
+    fn look_for_stranded(&mut self, i: usize) {
+        let now = self.now;
+        let instance = &mut self.instances[i];
+        let member = &mut instance.member;
+        if member.looks_at.is_none_or(|at| now < at) || self.mutant == Some(Mutant::LeaveStranded) {
+            return;
+        }
+        member.looks_at = Some(now + LOOK_INTERVAL);
+        match self.cluster.groups[instance.stage].has_stranded() {
+            None => member.saw_stranded = false,
+            Some(false) => member.looks_at = None,
+            Some(true) if !std::mem::replace(&mut member.saw_stranded, true) => {}
+            Some(true) => {
+                member.saw_stranded = false;
+                member.rejoins = true;
+                if member.owned != 0 {
+                    member.unread.push_back(Notice::Revoked(member.owned));
+                    member.unanswered += 1;
+                }
+                self.note(|| format!("{i}: finds partitions with nobody"));
             }
         }
     }
@@ -108,6 +140,7 @@ impl World {
         let member = &mut self.instances[i].member;
         member.standing = Standing::Outside;
         member.credentials.member = None;
+        member.looks_at = Some(self.now + LOOK_INTERVAL);
         if forgets_generation {
             member.credentials.generation = -1;
         }

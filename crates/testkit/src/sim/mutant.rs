@@ -59,13 +59,15 @@ pub enum Mutant {
     TrustATornTail,
     /// A transaction is in the local log before its outcome is known.
     LogBeforeCommit,
+    /// Partitions that a killed member was giving back stay with nobody.
+    LeaveStranded,
     /// The log does not fence the producer before.
     RegisterWithoutFencing,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::SkipTheAbort,
         Self::CommitTheRecordsOffset,
         Self::SkipTheSeek,
@@ -94,6 +96,7 @@ impl Mutant {
         Self::PositionWithoutProof,
         Self::TrustATornTail,
         Self::LogBeforeCommit,
+        Self::LeaveStranded,
         Self::RegisterWithoutFencing,
     ];
 

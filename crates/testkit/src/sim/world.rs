@@ -16,8 +16,6 @@ use super::oracle::{Oracle, inputs};
 
 /// Rounds without faults in which everything must get done.
 const ROUNDS_MAX: usize = 600;
-/// Rounds after which a group with partitions that nobody has rebalances.
-const ROUNDS_UNTIL_REBALANCE: usize = 40;
 /// Milliseconds of a round without faults.
 const ROUND: i64 = 500;
 /// How deep standing still may be nested: a process stands still while another does.
@@ -158,9 +156,6 @@ impl World {
             rounds += 1;
             assert!(rounds < ROUNDS_MAX, "XO-2: what can be done does not get done: {}", self.what_is_left());
             self.round();
-            if rounds % ROUNDS_UNTIL_REBALANCE == 0 {
-                self.somebody_joins();
-            }
         }
         self.oracle.check_outputs(&self.cluster.log);
         self.tally
@@ -225,16 +220,6 @@ impl World {
         }
         self.cluster.tick(self.now, &mut self.chance);
         self.cluster.write_markers(self.now);
-    }
-
-    /// A static member that is killed between giving partitions back and joining again leaves them with nobody: its next
-    /// process takes its place over without a rebalance. They wait for the next change of the group.
-    fn somebody_joins(&mut self) {
-        for group in &mut self.cluster.groups {
-            if !group.is_settled() {
-                group.rebalance(self.now);
-            }
-        }
     }
 
     fn mishap(&mut self) {
