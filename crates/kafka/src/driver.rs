@@ -6,6 +6,7 @@ mod membership;
 mod metadata;
 mod refusal;
 mod restoring;
+mod stranded;
 mod warm;
 
 use std::collections::BTreeMap;
@@ -214,6 +215,7 @@ pub(super) struct Driver<P, O> {
     receiving: Option<(TaskId, i64)>,
     /// Tells our transactions from those of others with the same number.
     sender: u64,
+    looks: stranded::Looks,
 }
 
 /// Runs a worker until it is drained.
@@ -262,6 +264,7 @@ pub fn run<P: Processor, O: Observer<P>>(
         received: BTreeMap::new(),
         receiving: None,
         sender: metadata::new_sender(),
+        looks: stranded::Looks::anew(),
     };
     let result = driver.run().map_err(|error| advised(error, &driver.options));
     driver.logs.close_all();
@@ -429,6 +432,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         for (task, progress) in self.restores.progress() {
             self.observer.restore(Partition(task.partition), progress, false);
         }
+        self.look_for_stranded();
         self.observer.tick(self.worker.processor_mut());
         self.publish_status();
     }

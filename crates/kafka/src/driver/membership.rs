@@ -9,6 +9,7 @@ use throughline_model::NextOffset;
 use throughline_worker::{Assignment, Input, Processor, TaskId};
 
 use super::metadata::Committed;
+use super::stranded::Looks;
 use super::{Driver, DriverError, DriverOptions, FENCED_MAX, Observer, Start};
 use crate::classify::{Reaction, classify};
 use crate::client::ClientOptions;
@@ -81,6 +82,9 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
                     if !lost {
                         let (identity, time) = (self.restores.identity.as_ref(), self.options.restore.warm);
                         self.warm.keep(&tasks, self.worker.processor(), &self.logs, identity, time);
+                    }
+                    if lost {
+                        self.looks = Looks::anew();
                     }
                     self.leaving.clone_from(&tasks);
                     self.retaken = false;
@@ -216,6 +220,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         tracing::warn!(worker = self.options.name, "joining again");
         self.forget_held()?;
         self.replaced += 1;
+        self.looks = Looks::anew();
         let fresh = join(&self.client, &self.options)?;
         close(std::mem::replace(&mut self.consumer, fresh));
         self.replace_producer()
