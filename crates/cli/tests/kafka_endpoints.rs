@@ -55,6 +55,7 @@ fn relationship(score: &Value) -> f64 {
 
 fn check_metrics(program: &Program, touchpoints: u64) {
     let known = catalogue();
+    program.wait_until("the statistics of the first second", || metrics(program).contains("throughline_lag_records"));
     let text = metrics(program);
     let named = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).filter_map(|line| line.split(' ').next());
     let served: BTreeSet<&str> = named.filter(|name| name.starts_with("throughline_")).collect();
