@@ -88,7 +88,11 @@ impl ClientOptions {
 
     fn overlay(&self, config: &mut ClientConfig, client_id: &str) {
         // Never from the map of another configuration: it shows passwords as a remark that they are hidden.
-        config.set("bootstrap.servers", &self.brokers).set("client.id", client_id);
+        config
+            .set("bootstrap.servers", &self.brokers)
+            .set("client.id", client_id)
+            // Brokers that are back are found again in 2 s; the default of 10 s would be most of a takeover.
+            .set("reconnect.backoff.max.ms", "2000");
         for (key, value) in &self.settings {
             config.set(key, value);
         }

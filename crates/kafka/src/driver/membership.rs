@@ -18,6 +18,13 @@ use crate::producer::TxnProducer;
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Transactions that are not ended are long timed out by then.
+const UNREADABLE: Duration = Duration::from_secs(30);
+
+/// A broker may complete a transaction without its markers (KAFKA-20734): offsets in it stay pending until somebody ends it.
+const NEVER_ENDED: &str = "if the group's coordinator answers, a transaction on these offsets was never ended: find and \
+                           abort it with kafka-transactions.sh find-hanging";
+
 /// A registered producer; waits for brokers as long as the first connection may take.
 pub(super) fn connect(client: &ClientOptions, options: &DriverOptions) -> Result<TxnProducer, DriverError> {
     let deadline = Instant::now() + options.connect_timeout;
@@ -141,12 +148,16 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
     /// Committed offsets with their numbers. The read waits for transactions that are about to move them, because the
     /// consumer is read-committed.
     fn committed(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<Committed>>, DriverError> {
-        let mut pause = Duration::from_millis(100);
+        let (mut pause, asked) = (Duration::from_millis(100), Instant::now());
         loop {
             match read_committed(&self.consumer, &self.options.inputs, tasks) {
                 Ok(found) => return Ok(found),
                 Err(error) if classify(&error) == Reaction::Retry => {
-                    self.note_fault(Reaction::Retry, &error);
+                    if asked.elapsed() < UNREADABLE {
+                        self.note_fault(Reaction::Retry, &error);
+                    } else {
+                        self.note_fault(Reaction::Retry, &format!("{error}; {NEVER_ENDED}"));
+                    }
                     std::thread::sleep(pause);
                     pause = (pause * 2).min(CALL_TIMEOUT);
                 }
