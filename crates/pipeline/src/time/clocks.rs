@@ -138,8 +138,9 @@ impl SourceClocks {
 
     /// Appends the value of the reserved changelog record.
     pub fn write(&self, out: &mut Vec<u8>) {
+        // Before anything was heard there is nothing to write.
+        let Some(heard_at) = self.heard_at.map(Now::as_millis) else { return };
         let mut w = Writer::new(out);
-        let heard_at = self.heard_at.unwrap_or_default().as_millis();
         w.sint(1, heard_at);
         w.uint_or_zero(2, self.heard_for.unsigned_abs());
         let mut topic = "";
@@ -300,7 +301,11 @@ mod tests {
         let mut bytes = Vec::new();
         clocks.write(&mut bytes);
         assert_eq!(SourceClocks::read(&bytes, ClockLimits::default()), Ok(clocks));
-        let torn = SourceClocks::read(&bytes[..bytes.len() - 1], ClockLimits::default());
+        bytes.truncate(bytes.len() - 1);
+        let torn = SourceClocks::read(&bytes, ClockLimits::default());
         assert_eq!(torn, Err(WireError::Torn));
+        bytes.clear();
+        SourceClocks::default().write(&mut bytes);
+        assert_eq!(bytes, [], "nothing was heard");
     }
 }
