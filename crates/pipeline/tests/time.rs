@@ -194,3 +194,30 @@ fn many_timers_fire_in_portions_between_which_input_is_read() {
     // A round is the transaction with the progress, and one more for what is left.
     assert_eq!(fired, [4_000, 5_000]);
 }
+
+#[test]
+fn invented_times_move_no_watermark() {
+    let mut both = two_sources();
+    let mut undated = touchpoint("page.viewed", "ann", 0.0, json!({}));
+    undated.as_object_mut().expect("an object").remove("occurred_at");
+    let future = touchpoint("page.viewed", "ann", 400_000.0, json!({}));
+    for source in [0, 1] {
+        both.push(source, &undated, START);
+        both.push(source, &future, START);
+    }
+    both.commit();
+    // Somebody goes on speaking, so that stream time could exist.
+    for second in 1..15 {
+        both.now(START + second * SECOND);
+        both.tick();
+    }
+    assert_eq!(both.applied(), 4);
+    assert_eq!(both.stream_times(), [None, None]);
+    for source in [0, 1] {
+        both.push(source, &touchpoint("page.viewed", "bob", 0.0, json!({})), START);
+    }
+    both.commit();
+    both.now(START + 16 * SECOND);
+    both.tick();
+    assert_eq!(both.stream_times(), [Some(StreamTime::from_millis(START - 5 * MINUTE)); 2]);
+}
