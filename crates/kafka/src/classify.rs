@@ -50,11 +50,12 @@ pub fn classify(error: &KafkaError) -> Reaction {
 pub fn reaction(code: RDKafkaErrorCode, flags: Flags) -> Reaction {
     use RDKafkaErrorCode as Code;
     match code {
-        // Another producer with our id, or another process that is our member: what is held here is not ours any more.
-        Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch | Code::FencedInstanceId => Reaction::Rejoin,
-        // Another generation of the group: nothing can be committed, and the consumer will say what became of its
-        // partitions.
-        Code::IllegalGeneration
+        // Another producer with our id: what is held here is not ours any more.
+        Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch => Reaction::Rejoin,
+        // Another generation of the group, or a newer member under our static id, which may be our own consumer that has just
+        // joined again: nothing can be committed, and the consumer will say what became of its partitions.
+        Code::FencedInstanceId
+        | Code::IllegalGeneration
         | Code::UnknownMemberId
         | Code::PollExceeded
         | Code::AssignmentLost
@@ -127,7 +128,7 @@ mod tests {
             (Code::InvalidProducerEpoch, fatal, Reaction::Rejoin),
             (Code::IllegalGeneration, abort, Reaction::Abort),
             (Code::UnknownMemberId, abort, Reaction::Abort),
-            (Code::FencedInstanceId, abort, Reaction::Rejoin),
+            (Code::FencedInstanceId, abort, Reaction::Abort),
             (Code::MessageSizeTooLarge, none, Reaction::AbortContent),
             (Code::InvalidRecord, abort, Reaction::AbortContent),
             (Code::OutOfOrderSequenceNumber, fatal, Reaction::Ask),

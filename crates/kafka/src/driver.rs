@@ -384,8 +384,9 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         }
     }
 
-    /// Fighting back would fence the other process, which would fence us: the one that came later stays.
-    pub(super) fn check_superseded(&self, error: &KafkaError) -> Result<(), DriverError> {
+    /// Fighting back would fence the other process, which would fence us: the one that came later stays. Only the consumer's word
+    /// counts: a refused commit may come from a consumer of ours that has just joined again under its static id.
+    fn check_superseded(&self, error: &KafkaError) -> Result<(), DriverError> {
         match error.rdkafka_error_code() {
             Some(rdkafka::error::RDKafkaErrorCode::FencedInstanceId) => {
                 Err(DriverError::Superseded(self.options.instance.clone()))

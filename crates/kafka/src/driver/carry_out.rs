@@ -218,7 +218,6 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
                 Err(error) => {
                     let met = classify(&error);
                     self.note_fault(met, &error);
-                    self.check_superseded(&error)?;
                     match met {
                         Reaction::Retry if Instant::now() < deadline => {}
                         Reaction::Retry | Reaction::Ask => return Ok(Some(CommitOutcome::Indeterminate)),
