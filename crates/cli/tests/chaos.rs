@@ -100,10 +100,11 @@ fn run(arguments: &Arguments, cluster: &mut Cluster) -> Outcome {
         show(&storm, &feeder, arguments.kills, began.elapsed(), before);
     }
     let counts = storm.counts.clone();
-    let programs = storm.calm();
+    let (programs, seen) = storm.calm();
     println!("\nthe storm is over, waiting for the rest");
     feeder.stop();
     let mut capture = disturbed.finish(programs);
+    capture.seen = seen;
     if let Some(tamper) = arguments.tamper.as_deref().and_then(Tamper::from_name) {
         tamper.apply(&mut capture);
     }

@@ -116,12 +116,12 @@ impl Program {
 
     /// The address it serves HTTP on.
     pub fn address(&self) -> SocketAddr {
-        self.wait_for_line("serving HTTP", |line| {
-            let line: Value = serde_json::from_str(line).ok()?;
-            let fields = line.get("fields")?;
-            (fields.get("message")? == "serving").then_some(())?;
-            fields.get("address")?.as_str()?.parse().ok()
-        })
+        self.wait_for_line("serving HTTP", serving)
+    }
+
+    /// The same, if it has said so yet.
+    pub fn address_now(&self) -> Option<SocketAddr> {
+        self.log.seen().lines.iter().find_map(|line| serving(line))
     }
 
     /// Waits until `/health/ready` passes.
@@ -211,6 +211,14 @@ fn watch(id: u32) -> (Child, ChildStdin) {
         .expect("a shell can be run");
     let pipe = shell.stdin.take().expect("stdin was asked to be a pipe");
     (shell, pipe)
+}
+
+/// The address in the line that tells it.
+fn serving(line: &str) -> Option<SocketAddr> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    let fields = line.get("fields")?;
+    (fields.get("message")? == "serving").then_some(())?;
+    fields.get("address")?.as_str()?.parse().ok()
 }
 
 fn last(lines: &[String]) -> String {

@@ -4,6 +4,7 @@
 
 pub mod feeder;
 pub mod load;
+pub mod onlooker;
 pub mod storm;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,6 +111,7 @@ impl Disturbed {
             alerts: read("experience.alerts"),
             alert_states: read("experience.alerts.state"),
             dead_letters: read("experience.dead-letters"),
+            seen: BTreeSet::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 //!
 //! The seed decides what happens in which order; when exactly it meets the processes is up to the machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use throughline_testkit::cluster::Cluster;
 use throughline_testkit::proxy::{Action, Api, Fault, Injected, Side};
+use throughline_testkit::verifier::Seen;
 
 use super::Disturbed;
 use super::load::mix;
+use super::onlooker::Onlooker;
 use crate::deployment::load::now_ms;
 use crate::deployment::program::Program;
 use crate::deployment::records::client_at;
@@ -67,6 +69,7 @@ pub struct Storm<'a> {
     pub counts: BTreeMap<&'static str, u32>,
     drawn: u64,
     diary: std::fs::File,
+    onlooker: Onlooker,
     /// Nothing is ever sent: waiting for it is a pause.
     silence: (Sender<()>, Receiver<()>),
 }
@@ -78,7 +81,8 @@ impl<'a> Storm<'a> {
         let diary = std::fs::File::create(path).expect("the folder can be written");
         let programs = (0..PROCESSES).map(|ordinal| (ordinal, disturbed.deployment.start(ordinal))).collect();
         let (stalled, returns, counts) = (Vec::new(), Vec::new(), BTreeMap::new());
-        Self { cluster, disturbed, programs, stalled, returns, counts, drawn: seed, diary, silence: channel() }
+        let (onlooker, silence) = (Onlooker::start(), channel());
+        Self { cluster, disturbed, programs, stalled, returns, counts, drawn: seed, diary, onlooker, silence }
     }
 
     /// How many processes were killed.
@@ -103,8 +107,8 @@ impl<'a> Storm<'a> {
         self.pause(pause);
     }
 
-    /// Everything comes back; returns when every process is ready, with the processes.
-    pub fn calm(mut self) -> Vec<Program> {
+    /// Everything comes back; returns when every process is ready, with the processes and what they answered meanwhile.
+    pub fn calm(mut self) -> (Vec<Program>, BTreeSet<Seen>) {
         self.note("calm", "");
         for (_, returning) in std::mem::take(&mut self.returns) {
             self.give_back(returning);
@@ -118,7 +122,7 @@ impl<'a> Storm<'a> {
         self.check();
         let programs: Vec<Program> = self.programs.into_values().collect();
         programs.iter().for_each(Program::wait_ready);
-        programs
+        (programs, self.onlooker.stop())
     }
 
     fn kill_one(&mut self) {
@@ -270,6 +274,8 @@ impl<'a> Storm<'a> {
             let due: Vec<(Instant, Return)> = due;
             due.into_iter().for_each(|(_, returning)| self.give_back(returning));
             self.check();
+            let served = |(ordinal, program): (&u32, &Program)| Some((*ordinal, program.address_now()?));
+            self.onlooker.ask(self.programs.iter().filter_map(served).collect());
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;

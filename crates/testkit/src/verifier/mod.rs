@@ -11,6 +11,7 @@ mod outputs;
 mod people;
 mod tamper;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::Value;
@@ -48,6 +49,17 @@ impl Captured {
     }
 }
 
+/// What a query answered about a customer while all went on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seen {
+    /// Customer id.
+    pub customer: String,
+    /// Version of the score; 0 when none was published yet.
+    pub version: i64,
+    /// Touchpoints that the score speaks of.
+    pub touchpoints: i64,
+}
+
 /// Everything that is committed on the topics of a deployment, each in the order of its partitions.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Capture {
@@ -67,6 +79,8 @@ pub struct Capture {
     pub alert_states: Vec<Captured>,
     /// `experience.dead-letters`.
     pub dead_letters: Vec<Captured>,
+    /// Answers of queries.
+    pub seen: BTreeSet<Seen>,
 }
 
 /// What can be wrong.
@@ -76,7 +90,7 @@ pub enum Fault {
     Doubled,
     /// An output is not there (XO-2).
     Missing,
-    /// An output has no input.
+    /// An output has no input, or an answer was never committed (XO-4).
     Invented,
     /// An output does not say what the input gives (XO-3).
     Wrong,
@@ -125,6 +139,8 @@ pub struct Counts {
     pub rejected: usize,
     /// Touchpoints between both stages.
     pub entries: usize,
+    /// Different answers of queries.
+    pub answers: usize,
 }
 
 impl Verdict {
@@ -148,11 +164,11 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 20;
-        let Counts { records, touchpoints, customers, alerts, rejected, entries } = self.counts;
+        let Counts { records, touchpoints, customers, alerts, rejected, entries, answers } = self.counts;
         writeln!(
             out,
             "{records} records, {touchpoints} touchpoints ({entries} between the stages), {customers} customers, \
-             {alerts} alerts, {rejected} dead letters: {} findings",
+             {alerts} alerts, {rejected} dead letters, {answers} answers of queries: {} findings",
             self.findings.len()
         )?;
         for finding in self.findings.iter().take(SHOWN) {
@@ -179,6 +195,7 @@ pub fn verify(capture: &Capture) -> Verdict {
     people::scores(&capture.scores, &people, &mut verdict);
     people::versions("experience.customers", &capture.customers, &people, &mut verdict);
     people::alerts(capture, &people, &mut verdict);
+    people::answers(capture, &mut verdict);
     verdict
 }
 

@@ -1,16 +1,17 @@
 //! What is published about each customer: scores, single views, alerts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::formulas::{HORIZONS, millis, score};
 use super::outputs::{People, Person, text};
-use super::{Capture, Captured, Fault, Verdict};
+use super::{Capture, Captured, Fault, Seen, Verdict};
 
 const SCORES: &str = "experience.scores";
 const ALERTS: &str = "experience.alerts";
 const STATES: &str = "experience.alerts.state";
+const QUERIES: &str = "/v1/customers";
 
 /// Published numbers are rounded to six decimals on both sides of the comparison.
 const EQUAL: f64 = 2e-6;
@@ -129,6 +130,28 @@ pub(super) fn alerts(capture: &Capture, people: &People, verdict: &mut Verdict) 
             None if expected => verdict.add(Fault::Missing, ALERTS, format!("severe_moment of {}", person.login)),
             Some(count @ 2..) => verdict.add(Fault::Doubled, ALERTS, format!("{count} of {}", person.login)),
             _ => {}
+        }
+    }
+}
+
+/// Every answer of a query speaks of a committed score: the same touchpoints at the same version.
+pub(super) fn answers(capture: &Capture, verdict: &mut Verdict) {
+    verdict.counts.answers = capture.seen.len();
+    let committed: BTreeSet<(&[u8], i64, i64)> = capture
+        .scores
+        .iter()
+        .map(|record| {
+            let value = record.json();
+            let number = |field: &str| value[field].as_i64().unwrap_or(-1);
+            (record.key.as_slice(), number("version"), number("touchpoints"))
+        })
+        .collect();
+    for Seen { customer, version, touchpoints } in &capture.seen {
+        // A customer whose touchpoints are worth nothing has no score to publish.
+        let is_blank = *version == 0 && *touchpoints == 0;
+        if !is_blank && !committed.contains(&(customer.as_bytes(), *version, *touchpoints)) {
+            let text = format!("version {version} of {customer} with {touchpoints} touchpoints was never committed");
+            verdict.add(Fault::Invented, QUERIES, text);
         }
     }
 }

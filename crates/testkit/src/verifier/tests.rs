@@ -31,6 +31,7 @@ fn capture() -> Capture {
     for number in 0..3 {
         tell(&mut capture, number);
     }
+    capture.seen.insert(Seen { customer: "u1".to_owned(), version: 1, touchpoints: 2 });
     capture
 }
 
@@ -116,7 +117,7 @@ fn set(list: &mut [Captured], at: usize, field: &str, to: Value) {
 fn a_clean_capture_passes() {
     let verdict = verify(&capture());
     assert!(verdict.is_clean(), "{verdict}");
-    let counts = Counts { records: 14, touchpoints: 12, customers: 3, alerts: 3, rejected: 1, entries: 13 };
+    let counts = Counts { records: 14, touchpoints: 12, customers: 3, alerts: 3, rejected: 1, entries: 13, answers: 1 };
     assert_eq!(verdict.counts, counts);
 }
 
@@ -169,6 +170,14 @@ fn a_removed_doubled_or_invented_dead_letter_is_found() {
     check(TOPIC, Fault::Doubled, |capture| capture.dead_letters.push(capture.dead_letters[0].clone()));
     check(TOPIC, Fault::Wrong, |capture| capture.dead_letters[0].value = None);
     check(TOPIC, Fault::Invented, |capture| capture.dead_letters[0].headers[1].1 = b"3".to_vec());
+}
+
+#[test]
+fn an_answer_that_was_never_committed_is_found() {
+    for (version, touchpoints) in [(1, 3), (3, 4), (0, 1)] {
+        let seen = Seen { customer: "u1".to_owned(), version, touchpoints };
+        check("/v1/customers", Fault::Invented, |capture| drop(capture.seen.insert(seen)));
+    }
 }
 
 #[test]
