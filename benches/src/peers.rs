@@ -30,8 +30,9 @@ use crate::report::median;
 #[derive(Debug, Default)]
 struct Shown {
     cpu: Vec<f64>,
-    late: Vec<f64>,
+    late_cpu: Vec<f64>,
     speed: Vec<f64>,
+    late_speed: Vec<f64>,
     resident: Vec<f64>,
     latency: Option<Latency>,
 }
@@ -39,8 +40,9 @@ struct Shown {
 impl Shown {
     fn add(&mut self, figures: &Figures, millions: f64) {
         self.cpu.push(figures.cpu_seconds / millions);
-        self.late.extend(figures.late_cpu_per_million);
         self.speed.push(figures.records_per_second);
+        self.late_cpu.extend(figures.late.map(|late| late.cpu_per_million));
+        self.late_speed.extend(figures.late.map(|late| late.records_per_second));
         self.resident.extend(figures.resident_bytes.map(|bytes| bytes as f64 / (1 << 20) as f64));
     }
 }
@@ -113,26 +115,28 @@ fn ratio(systems: &[(&str, System)], shown: &[Shown], at: usize) -> Option<f64> 
 }
 
 fn table(systems: &[(&str, System)], shown: &[Shown]) -> String {
-    let mut table = format!(
-        "{:<36} {:>10} {:>12} {:>7} {:>10} {:>13} {:>7} {:>7}\n",
-        "", "CPU s/mio", "second half", "x ours", "records/s", "resident MiB", "p50 ms", "p99 ms"
-    );
-    let cell = |value: Option<f64>, decimals: usize| value.map_or(String::new(), |value| format!("{value:.decimals$}"));
+    let heads = ["CPU s/mio", "2nd half", "x ours", "records/s", "2nd half", "MiB", "p50 ms", "p99 ms"];
+    let mut table = row("", heads.map(str::to_owned));
     for (at, ((_, system), shown_here)) in systems.iter().zip(shown).enumerate() {
-        let _ = writeln!(
-            table,
-            "{:<36} {:>10} {:>12} {:>7} {:>10} {:>13} {:>7} {:>7}",
-            title(*system),
-            cell(median(&shown_here.cpu), 2),
-            cell(median(&shown_here.late), 2),
-            cell(ratio(systems, shown, at), 2),
-            cell(median(&shown_here.speed), 0),
-            cell(median(&shown_here.resident), 0),
-            cell(shown_here.latency.map(|latency| latency.p50), 0),
-            cell(shown_here.latency.map(|latency| latency.p99), 0),
-        );
+        let cells = [
+            (median(&shown_here.cpu), 2),
+            (median(&shown_here.late_cpu), 2),
+            (ratio(systems, shown, at), 2),
+            (median(&shown_here.speed), 0),
+            (median(&shown_here.late_speed), 0),
+            (median(&shown_here.resident), 0),
+            (shown_here.latency.map(|latency| latency.p50), 0),
+            (shown_here.latency.map(|latency| latency.p99), 0),
+        ];
+        let cell = |(value, decimals): (Option<f64>, usize)| value.map_or(String::new(), |v| format!("{v:.decimals$}"));
+        table.push_str(&row(&title(*system), cells.map(cell)));
     }
     table
+}
+
+fn row(title: &str, cells: [String; 8]) -> String {
+    let cells: String = cells.iter().map(|cell| format!(" {cell:>9}")).collect();
+    format!("{title:<36}{cells}\n")
 }
 
 fn lines(systems: &[(&str, System)], shown: &[Shown]) -> String {
@@ -143,9 +147,10 @@ fn lines(systems: &[(&str, System)], shown: &[Shown]) -> String {
             "system": name,
             "cpu_seconds_per_million": rounded(median(&shown_here.cpu)),
             "cpu_seconds_per_million_runs": shown_here.cpu.iter().map(|cpu| rounded(Some(*cpu))).collect::<Vec<_>>(),
-            "cpu_seconds_per_million_second_half": rounded(median(&shown_here.late)),
+            "cpu_seconds_per_million_second_half": rounded(median(&shown_here.late_cpu)),
             "times_ours": rounded(ratio(systems, shown, at)),
             "records_per_second": rounded(median(&shown_here.speed)),
+            "records_per_second_second_half": rounded(median(&shown_here.late_speed)),
             "resident_mib": rounded(median(&shown_here.resident)),
             "latency_p50_ms": shown_here.latency.map(|latency| latency.p50),
             "latency_p99_ms": shown_here.latency.map(|latency| latency.p99),

@@ -2,7 +2,8 @@
 //!
 //! A score is published when a number moved by 0.01, so that two systems that look at different moments may both be right
 //! and stop at different ones. The last call of every customer is therefore a refused coupon, after which everybody has to
-//! publish. Some calls are sent twice, which nobody may count.
+//! publish. The calls are spread over 40 days, so that decay matters and the list of recent touchpoints overflows into what is
+//! kept beyond it. Some calls are sent twice, which nobody may count.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,6 +26,10 @@ use crate::measure::Bench;
 /// Calls of the check, and their customers: enough for a personal baseline of most.
 const CALLS: u32 = 40_000;
 const CUSTOMERS: u32 = 2_000;
+
+/// Time over which the calls happened, in milliseconds: older than what is remembered of single touchpoints, and longer than
+/// the half-life of the headline.
+const SPAN: i64 = 40 * throughline_model::time::DAY;
 
 /// Every so many calls one is sent again.
 const COPY_EVERY: u32 = 50;
@@ -72,12 +77,13 @@ fn fill(cluster: &Cluster, topic: &str, seed: u64) -> Result<()> {
     let feed = Feed::new(cluster, topic, Duration::from_millis(50))?;
     let mut generator = Generator::new(seed ^ 3, CUSTOMERS);
     let mut value = Vec::with_capacity(1_024);
+    let began = now_millis() - SPAN;
     for call in 0..CALLS {
         value.clear();
-        let now = now_millis();
-        let drawn = generator.draw(now, &mut value);
+        let at = began + SPAN * i64::from(call) / i64::from(CALLS);
+        let drawn = generator.draw(at, &mut value);
         for _ in 0..if call % COPY_EVERY == 0 { 2 } else { 1 } {
-            feed.send(&generator::record_key(drawn.key), &value, now)?;
+            feed.send(&generator::record_key(drawn.key), &value, at)?;
         }
     }
     for key in 0..CUSTOMERS {

@@ -30,13 +30,38 @@ const COMMIT: Duration = Duration::from_millis(100);
 pub struct Figures {
     /// CPU seconds from the start of the process to its last commit.
     pub cpu_seconds: f64,
-    /// CPU seconds per million of the second half of the source, when everything is warm; absent where commits are too
-    /// coarse to tell.
-    pub late_cpu_per_million: Option<f64>,
     /// Records per second, from the first commit seen to the last.
     pub records_per_second: f64,
+    /// The same two of the second half; absent where commits are too coarse to tell.
+    pub late: Option<Late>,
     /// Resident bytes after the last commit.
     pub resident_bytes: Option<u64>,
+}
+
+/// What the second half of a run took, when code is compiled and caches are warm.
+#[derive(Debug, Clone, Copy)]
+pub struct Late {
+    /// CPU seconds per million.
+    pub cpu_per_million: f64,
+    /// Records per second.
+    pub records_per_second: f64,
+}
+
+/// Where a run was at some moment.
+struct Mark {
+    at: Instant,
+    cpu_seconds: f64,
+    /// Committed offsets of the source, and of the second hop where it goes through Kafka, summed.
+    source: i64,
+    second: i64,
+}
+
+impl Mark {
+    /// How much is done, 0 to 1: the mean of both hops, since the first one runs ahead.
+    fn share(&self, end: &Self) -> f64 {
+        let source = self.source as f64 / end.source.max(1) as f64;
+        if end.second == 0 { source } else { (source + self.second as f64 / end.second as f64) / 2.0 }
+    }
 }
 
 /// A system that runs.
@@ -140,16 +165,12 @@ impl Running {
         let ends = self.source.ends()?;
         let total: i64 = ends.iter().sum();
         let began = Instant::now();
-        let mut first: Option<(Instant, i64)> = None;
-        let mut half: Option<(f64, i64)> = None;
+        let mut marks: Vec<Mark> = Vec::new();
         loop {
             let committed = self.source.committed()?;
             let so_far: i64 = committed.iter().sum();
-            if first.is_none() && so_far > 0 {
-                first = Some((Instant::now(), so_far));
-            }
-            if half.is_none() && so_far * 2 >= total {
-                half = Some((self.child.cpu_seconds()?, so_far));
+            if so_far > 0 {
+                marks.push(self.mark(so_far)?);
             }
             if committed == ends && self.second_is_drained()? && self.output.is_settled()? {
                 break;
@@ -158,14 +179,25 @@ impl Running {
             ensure!(began.elapsed() < RUN_LIMIT, "{so_far} of {total} records read after {} s", RUN_LIMIT.as_secs());
             std::thread::sleep(Duration::from_millis(20));
         }
-        let cpu_seconds = self.child.cpu_seconds()?;
-        let late = half.filter(|(_, before)| (total - before) * 5 >= total);
+        let end = self.mark(total)?;
+        let first = marks.first().map(|first| {
+            let seconds = (end.at - first.at).as_secs_f64();
+            (total - first.source) as f64 / seconds
+        });
         Ok(Figures {
-            cpu_seconds,
-            late_cpu_per_million: late.map(|(cpu, before)| (cpu_seconds - cpu) / (total - before) as f64 * 1e6),
-            records_per_second: first.map_or(0.0, |(at, before)| (total - before) as f64 / at.elapsed().as_secs_f64()),
+            cpu_seconds: end.cpu_seconds,
+            records_per_second: first.unwrap_or_default(),
+            late: late(&marks, &end),
             resident_bytes: Some(self.child.resident_bytes()?),
         })
+    }
+
+    fn mark(&self, source: i64) -> Result<Mark> {
+        let second = match &self.second {
+            Some(second) => second.committed()?.iter().sum(),
+            None => 0,
+        };
+        Ok(Mark { at: Instant::now(), cpu_seconds: self.child.cpu_seconds()?, source, second })
     }
 
     /// The topic of the second hop comes into being with the first touchpoint.
@@ -186,6 +218,17 @@ impl Running {
             }
         }
     }
+}
+
+/// The figures from the moment when half of everything was done.
+fn late(marks: &[Mark], end: &Mark) -> Option<Late> {
+    let half = marks.iter().find(|mark| mark.share(end) >= 0.5)?;
+    let left = (1.0 - half.share(end)) * end.source as f64;
+    // Where commits are coarse, too little is left to tell.
+    (left * 5.0 >= end.source as f64).then(|| Late {
+        cpu_per_million: (end.cpu_seconds - half.cpu_seconds) / left * 1e6,
+        records_per_second: left / (end.at - half.at).as_secs_f64(),
+    })
 }
 
 /// Tells whether a transaction is open on a topic.
@@ -230,4 +273,27 @@ impl Openness {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_half_begins_when_both_hops_together_are_half_done() {
+        let at = Instant::now();
+        let mark = |seconds: u64, cpu_seconds, source, second| Mark {
+            at: at + Duration::from_secs(seconds),
+            cpu_seconds,
+            source,
+            second,
+        };
+        let marks = [mark(1, 2.0, 60, 10), mark(2, 3.0, 80, 40), mark(3, 4.0, 100, 60)];
+        let end = mark(4, 6.0, 100, 200);
+        // 80 of 100 and 40 of 200 are half of everything.
+        let half = late(&marks, &end).expect("commits are fine enough");
+        assert!((half.records_per_second - 25.0).abs() < 1e-9, "{half:?}");
+        assert!((half.cpu_per_million - 3.0 / 50.0 * 1e6).abs() < 1e-6, "{half:?}");
+        assert!(late(&marks[2..], &mark(4, 6.0, 100, 0)).is_none());
+    }
 }
