@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use deployment::load::Load;
-use deployment::records::produce;
+use deployment::records::{Tail, produce};
 use deployment::{Deployment, PARTITIONS};
 use serde_json::Value;
 
@@ -67,6 +67,13 @@ fn a_local_log_survives_a_kill_and_is_looked_into() {
     let ended = second.wait_end(Duration::from_secs(30));
     assert_eq!(ended.code(), Some(2), "{}", second.log());
     assert!(second.log().contains("another process uses the state directory state"), "{}", second.log());
+
+    // Everybody sees who is there, and which state format it reads.
+    let mut instances = Tail::new(&deployment.topic("throughline.instances"));
+    let key = format!("instance/{}-0", deployment.application);
+    let myself = instances.read_to_end().into_iter().rfind(|found| found.key() == key).expect("it said so").json();
+    assert_eq!(myself["state_format"], 1);
+    assert_eq!(myself["stages"], serde_json::json!(["normalize", "experience"]));
 
     program.kill();
     let program = deployment.start_ready(0);

@@ -17,6 +17,7 @@ use throughline_model::alert::{AlertSeverity, AlertState, AlertType, Transition,
 use throughline_model::{FateCounts, IdHasher, NextOffset, Now, Topic};
 use throughline_worker::{DumpSink, InputRecord, Outputs, ProcessContext, Processor, Stall, StateMismatch, TaskId};
 
+use crate::gate::FormatGate;
 use crate::header::StateHeader;
 use crate::options::{Encodings, OutputSwitches, Targets};
 use crate::publish::Deployment;
@@ -46,6 +47,8 @@ pub struct ExperienceOptions {
     pub mixed: bool,
     /// Whom roles are, for alerts.
     pub targets: Targets,
+    /// Which state format is written.
+    pub gate: FormatGate,
 }
 
 /// Counts of committed transactions.
@@ -104,10 +107,53 @@ pub struct ExperienceStage<T> {
 enum TaskHeader {
     /// The changelog has none yet.
     Absent,
-    /// Written in the open transaction.
-    Written,
+    /// Written in the open transaction, where there was none or one of an older format.
+    Written {
+        /// Its format.
+        format: u32,
+        /// What the changelog has, if the transaction does not commit.
+        before: Option<u32>,
+    },
     /// In the changelog.
-    Present,
+    Present {
+        /// Its format.
+        format: u32,
+    },
+}
+
+impl TaskHeader {
+    /// Whether a header of this format must be written: there is none, or parts of a newer format follow, which older programs
+    /// must not take for theirs.
+    const fn write(&mut self, format: u32) -> bool {
+        let before = match *self {
+            Self::Absent => None,
+            Self::Present { format } => Some(format),
+            Self::Written { .. } => return false,
+        };
+        let is_due = match before {
+            None => true,
+            Some(before) => before < format,
+        };
+        if is_due {
+            *self = Self::Written { format, before };
+        }
+        is_due
+    }
+
+    const fn committed(&mut self) {
+        if let Self::Written { format, .. } = *self {
+            *self = Self::Present { format };
+        }
+    }
+
+    const fn dropped(&mut self) {
+        if let Self::Written { before, .. } = *self {
+            *self = match before {
+                None => Self::Absent,
+                Some(format) => Self::Present { format },
+            };
+        }
+    }
 }
 
 impl<T: Table> ExperienceStage<T> {
@@ -149,7 +195,7 @@ impl<T: Table> ExperienceStage<T> {
 
     fn header(&self) -> StateHeader {
         StateHeader {
-            state_format: crate::state::STATE_FORMAT,
+            state_format: self.options.gate.current(),
             partitions: self.options.partitions,
             key_id: self.options.ids.key_id(),
             model: self.deployment.model_version.clone(),
@@ -176,8 +222,9 @@ impl<T: Table> Processor for ExperienceStage<T> {
     fn restore(&mut self, task: TaskId, key: &[u8], value: Option<&[u8]>) -> Result<(), StateMismatch> {
         if key == StateHeader::KEY {
             if let Some(value) = value {
-                self.header().check(value)?;
-                self.tasks.insert(task, TaskHeader::Present);
+                let known = StateHeader { state_format: crate::state::STATE_FORMAT, ..self.header() };
+                let format = known.check(value)?;
+                self.tasks.insert(task, TaskHeader::Present { format });
             }
             return Ok(());
         }
@@ -209,7 +256,7 @@ impl<T: Table> Processor for ExperienceStage<T> {
     }
 
     fn check_restored(&self, task: TaskId) -> Result<(), StateMismatch> {
-        if self.tasks.get(&task) == Some(&TaskHeader::Present) {
+        if matches!(self.tasks.get(&task), Some(TaskHeader::Present { .. })) {
             return Ok(());
         }
         Err(StateMismatch(
@@ -251,8 +298,7 @@ impl<T: Table> Processor for ExperienceStage<T> {
             // With the first transaction of a partition, whatever it does to customers: a partition with committed input and
             // without a header has lost state.
             let is_in_transaction = self.positions.contains_key(task) || self.overlay.touches(*task);
-            if *state == TaskHeader::Absent && is_in_transaction {
-                *state = TaskHeader::Written;
+            if is_in_transaction && state.write(header.state_format) {
                 outputs
                     .record(Topic::ExperienceChangelog, Some(task.partition))
                     .key(StateHeader::KEY)
@@ -278,9 +324,7 @@ impl<T: Table> Processor for ExperienceStage<T> {
             }
         }
         for state in self.tasks.values_mut() {
-            if *state == TaskHeader::Written {
-                *state = TaskHeader::Present;
-            }
+            state.committed();
         }
         for (task, next) in self.positions.drain() {
             self.table.reflect(task.partition, next);
@@ -294,9 +338,7 @@ impl<T: Table> Processor for ExperienceStage<T> {
         self.positions.clear();
         self.counts = ExperienceCounts::default();
         for state in self.tasks.values_mut() {
-            if *state == TaskHeader::Written {
-                *state = TaskHeader::Absent;
-            }
+            state.dropped();
         }
     }
 

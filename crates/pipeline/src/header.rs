@@ -52,11 +52,11 @@ impl StateHeader {
         Ok((found, partitioner))
     }
 
-    /// Whether this deployment may continue the state that `bytes` describe.
+    /// Whether this deployment may continue the state that `bytes` describe. Returns its format.
     ///
     /// # Errors
     /// What differs, and what to do about it.
-    pub fn check(&self, bytes: &[u8]) -> Result<(), StateMismatch> {
+    pub fn check(&self, bytes: &[u8]) -> Result<u32, StateMismatch> {
         let torn = |_| StateMismatch("the header of the state is torn".to_owned());
         let (found, partitioner) = Self::read(bytes).map_err(torn)?;
         let differs = |what: &str, was: &dyn std::fmt::Display, is: &dyn std::fmt::Display, todo: &str| {
@@ -93,7 +93,7 @@ impl StateHeader {
         if partitioner != "murmur2" {
             return differs("the partitioner", &partitioner, &"murmur2", "use the program that wrote it");
         }
-        Ok(())
+        Ok(found.state_format)
     }
 }
 
@@ -119,9 +119,9 @@ mod tests {
     fn only_the_same_deployment_continues_state() {
         let mut bytes = Vec::new();
         header().write(&mut bytes);
-        assert_eq!(header().check(&bytes), Ok(()));
+        assert_eq!(header().check(&bytes), Ok(1));
         let read_changed = StateHeader { model: "default@aaaaaaaa.cccccccc".to_owned(), ..header() };
-        assert_eq!(read_changed.check(&bytes), Ok(()), "the read part takes effect at restart");
+        assert_eq!(read_changed.check(&bytes), Ok(1), "the read part takes effect at restart");
         for other in [
             StateHeader { partitions: 16, ..header() },
             StateHeader { key_id: Hash128([8; 16]), ..header() },

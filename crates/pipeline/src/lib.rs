@@ -19,6 +19,7 @@ pub mod options;
 pub mod publish;
 pub mod records;
 
+pub mod gate;
 pub mod header;
 pub mod state;
 pub mod table;
@@ -26,6 +27,7 @@ pub mod table;
 pub mod local;
 
 pub use experience_stage::{ExperienceCounts, ExperienceOptions, ExperienceStage};
+pub use gate::FormatGate;
 pub use header::StateHeader;
 pub use normalize_stage::{NormalizeStage, SourceCounts};
 pub use options::{Encodings, HealthLimits, OutputSwitches, StaffOutput, Targets, TouchpointOutput};

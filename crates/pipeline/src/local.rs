@@ -73,6 +73,7 @@ impl LocalOptions {
                 inputs: vec![Topic::ExperienceInbox.as_str().to_owned()],
                 mixed: false,
                 targets: crate::options::Targets::default(),
+                gate: crate::gate::FormatGate::default(),
             },
             catalog: Arc::default(),
             start,

@@ -15,6 +15,7 @@ pub mod catalog;
 pub mod connect;
 pub mod demo;
 pub mod error;
+pub mod instances;
 pub mod logs;
 pub mod observer;
 pub mod queries;

@@ -13,10 +13,12 @@ use throughline_kafka::admin::Admin;
 use throughline_kafka::append::Appender;
 use throughline_kafka::metrics::{StateMetrics, TimeMetrics, WorkerMetrics};
 use throughline_model::{Stage, Topic};
+use throughline_pipeline::FormatGate;
 use throughline_pipeline::publish::Deployment;
 
 use crate::audit::KafkaAudit;
 use crate::error::ServiceError;
+use crate::instances::Myself;
 use crate::queries::{About, Committed};
 use crate::schemas::Schemas;
 use crate::secrets::secret;
@@ -79,14 +81,11 @@ impl Instance {
         let prepared = config.clone();
         let schemas = blocking(move || Schemas::prepare(&prepared)).await?;
         let stop_followers = Arc::new(AtomicBool::new(false));
-        let (reader, topics, stop) = (client.clone(), catalog_topics(config), Arc::clone(&stop_followers));
-        let bytes = config.limits.catalog_bytes;
-        let catalog = blocking(move || catalog::follow(&reader, &topics, bytes, &stop)).await?;
+        let catalog = follow_catalog(config, &client, &stop_followers).await?;
+        let gate = join_instances(config, stages, &client, &stop_followers).await?;
         let registry = prometheus::Registry::new();
-        let twice = |error: prometheus::Error| ServiceError::Unexpected(error.to_string());
-        let metrics = WorkerMetrics::new(&registry).map_err(twice)?;
-        let state_metrics = StateMetrics::new(&registry).map_err(twice)?;
-        let time_metrics = TimeMetrics::new(&registry).map_err(twice)?;
+        let (metrics, state_metrics, time_metrics) =
+            metrics(&registry).map_err(|error| ServiceError::Unexpected(error.to_string()))?;
         let rules = Arc::new(rules);
         metrics.set_build(env!("CARGO_PKG_VERSION"), &rules.version());
         let views = Views::new(config.topics.partitions.get());
@@ -103,6 +102,7 @@ impl Instance {
             state_metrics,
             time_metrics,
             keeper,
+            gate,
         };
         let (report, ended) = mpsc::channel();
         let mut workers = Vec::new();
@@ -209,6 +209,39 @@ impl Instance {
         tracing::info!("stopped");
         fault.map_or(Ok(()), |error| Err(error.into()))
     }
+}
+
+/// Says that this instance is there, and follows who else is: they decide which state format is written.
+async fn join_instances(
+    config: &Config,
+    stages: Stages,
+    client: &throughline_kafka::client::ClientOptions,
+    stop: &Arc<AtomicBool>,
+) -> Result<FormatGate, ServiceError> {
+    let gate = FormatGate::default();
+    let mut named = Vec::new();
+    named.extend(stages.normalize.then_some(Stage::Normalize));
+    named.extend(stages.experience.then_some(Stage::Experience));
+    let myself = Myself { id: config.instance.id.clone(), stages: named };
+    let (client, topic) = (client.clone(), wiring::topic(config, Topic::Instances));
+    let (shared, stop) = (gate.clone(), Arc::clone(stop));
+    blocking(move || crate::instances::follow(&client, &topic, myself, shared, &stop)).await?;
+    Ok(gate)
+}
+
+/// Reads the catalog and follows it.
+async fn follow_catalog(
+    config: &Config,
+    client: &throughline_kafka::client::ClientOptions,
+    stop: &Arc<AtomicBool>,
+) -> Result<Arc<catalog::CatalogCell>, ServiceError> {
+    let (reader, topics, stop) = (client.clone(), catalog_topics(config), Arc::clone(stop));
+    let bytes = config.limits.catalog_bytes;
+    blocking(move || catalog::follow(&reader, &topics, bytes, &stop)).await
+}
+
+fn metrics(registry: &prometheus::Registry) -> Result<(WorkerMetrics, StateMetrics, TimeMetrics), prometheus::Error> {
+    Ok((WorkerMetrics::new(registry)?, StateMetrics::new(registry)?, TimeMetrics::new(registry)?))
 }
 
 /// Calls that wait for the network, off the threads that serve.

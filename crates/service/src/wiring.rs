@@ -9,7 +9,9 @@ use throughline_kafka::client::ClientOptions;
 use throughline_kafka::local_log::{Keeper, KeeperOptions};
 use throughline_model::{IdHasher, SourceKind, Topic};
 use throughline_normalize::{Encoding, Formats, NormalizeOptions, SourceOptions};
-use throughline_pipeline::{ExperienceOptions, HealthLimits, OutputSwitches, StaffOutput, Targets, TouchpointOutput};
+use throughline_pipeline::{
+    ExperienceOptions, FormatGate, HealthLimits, OutputSwitches, StaffOutput, Targets, TouchpointOutput,
+};
 
 use crate::error::ServiceError;
 use crate::schemas::Schemas;
@@ -205,6 +207,7 @@ pub fn experience_options(config: &Config, rules: &Arc<Rules>, ids: &IdHasher, s
         inputs: vec![topic(config, Topic::ExperienceInbox)],
         mixed: false,
         targets: Targets::default(),
+        gate: FormatGate::default(),
     }
 }
 

@@ -14,7 +14,7 @@ use throughline_kafka::metrics::{Ages, StateMetrics, TimeMetrics, TopicLabel, Wo
 use throughline_kafka::restore::RestoreOptions;
 use throughline_model::{IdHasher, SourceKind, Stage, Topic};
 use throughline_normalize::{Normalizer, SourceOptions};
-use throughline_pipeline::{ExperienceStage, NormalizeStage};
+use throughline_pipeline::{ExperienceStage, FormatGate, NormalizeStage};
 use throughline_worker::{Processor, WorkerOptions};
 
 use crate::catalog::CatalogCell;
@@ -48,6 +48,8 @@ pub struct Parts<'c> {
     pub state_metrics: StateMetrics,
     /// Metrics of watermarks and timers.
     pub time_metrics: TimeMetrics,
+    /// Which state format is written.
+    pub gate: FormatGate,
     /// Local logs; none: the changelog alone.
     pub keeper: Option<Arc<Keeper>>,
 }
@@ -151,6 +153,7 @@ fn start_experience(parts: &Parts<'_>, number: u32, ended: &mpsc::Sender<Ended>)
     let labels = vec![(inbox.clone(), TopicLabel::Owned(Topic::ExperienceInbox))];
     let mut stage = wiring::experience_options(parts.config, &parts.rules, &parts.ids, &parts.schemas);
     stage.targets = wiring::targets(parts.config)?;
+    stage.gate = parts.gate.clone();
     let stage = ExperienceStage::new(stage, SharedTable(Arc::clone(&parts.views)));
     let observer = ExperienceObserver {
         common: Common::new(

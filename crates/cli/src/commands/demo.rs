@@ -73,6 +73,8 @@ fn configuration(
         "topics.partitions=4".to_owned(),
         "workers.normalize=1".to_owned(),
         "workers.experience=1".to_owned(),
+        // Brokers in memory do not tell who a topic is.
+        "state.warm=0s".to_owned(),
         "log.level=error".to_owned(),
         format!("http.listen=127.0.0.1:{}", arguments.port),
     ];

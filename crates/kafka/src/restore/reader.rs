@@ -20,6 +20,8 @@ use crate::topic_id::{TopicIdentity, identify};
 /// Bytes of records that travel together.
 const BLOCK_BYTES: usize = 256 << 10;
 const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often the brokers are asked who the changelog is: not all of them know the question.
+const IDENTIFY_MAX: u32 = 2;
 /// How often it is looked whether an open transaction has ended.
 const STABLE_INTERVAL: Duration = Duration::from_millis(20);
 /// How long a fault of the brokers is waited out.
@@ -136,7 +138,8 @@ pub(super) struct Reader {
     pieces: Pieces,
     forgotten: Arc<Mutex<BTreeSet<u64>>>,
     identity: Option<TopicIdentity>,
-    /// The brokers do not tell.
+    /// How often the brokers were asked in vain, and that they do not tell.
+    asked: u32,
     is_anonymous: bool,
     assigned: bool,
 }
@@ -186,6 +189,7 @@ impl Reader {
             pieces: Pieces(pieces),
             forgotten,
             identity: None,
+            asked: 0,
             is_anonymous: false,
             assigned: false,
         }
@@ -299,7 +303,10 @@ impl Reader {
                 self.pieces.send(Piece::Identified(identity.clone()))?;
                 self.identity = Some(identity);
             }
-            Err(error) if classify(&error) == Reaction::Retry => return Err(error.into()),
+            Err(error) if classify(&error) == Reaction::Retry && self.asked < IDENTIFY_MAX => {
+                self.asked += 1;
+                return Err(error.into());
+            }
             Err(error) => {
                 tracing::warn!(topic = self.topic, %error, "the brokers do not tell who the changelog is: no local log");
                 self.is_anonymous = true;

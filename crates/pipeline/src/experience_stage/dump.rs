@@ -13,9 +13,9 @@ impl<T: Table> ExperienceStage<T> {
     pub(super) fn dump_partitions(&self, tasks: &[TaskId], sink: &mut DumpSink<'_>) -> bool {
         let mut value = Vec::with_capacity(4_096);
         for task in tasks {
-            if self.tasks.get(task) == Some(&TaskHeader::Present) {
+            if let Some(TaskHeader::Present { format }) = self.tasks.get(task) {
                 value.clear();
-                self.header().write(&mut value);
+                StateHeader { state_format: *format, ..self.header() }.write(&mut value);
                 sink(*task, StateHeader::KEY, &value);
             }
             if let Some(time) = self.times.get(task) {
