@@ -72,6 +72,8 @@ pub fn reaction(code: RDKafkaErrorCode, flags: Flags) -> Reaction {
         _ if flags.retriable => Reaction::Retry,
         // What a broker or the network can do at any time.
         Code::BrokerTransportFailure
+        // A broker that is gone from the metadata takes the requests that waited for it with it.
+        | Code::DestroyBroker
         | Code::AllBrokersDown
         | Code::Resolve
         | Code::OperationTimedOut
@@ -137,6 +139,7 @@ mod tests {
             (Code::MessageTimedOut, abort, Reaction::Abort),
             (Code::CoordinatorLoadInProgress, retriable, Reaction::Retry),
             (Code::BrokerTransportFailure, none, Reaction::Retry),
+            (Code::DestroyBroker, none, Reaction::Retry),
             (Code::NotEnoughReplicas, none, Reaction::Retry),
             (Code::PurgeQueue, none, Reaction::Abort),
             (Code::TopicAuthorizationFailed, none, Reaction::Stop),
