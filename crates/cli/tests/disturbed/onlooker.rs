@@ -61,7 +61,7 @@ impl Onlooker {
 
 /// A process that restores, stands still or is gone has no answer, which is no finding.
 fn look(address: SocketAddr, seen: &mut BTreeSet<Seen>) {
-    let answer = http::get(address, "/v1/customers?limit=1000");
+    let answer = http::get(address, "/v1/customers?limit=500");
     let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
     if answer.status != 200 {
         return;
