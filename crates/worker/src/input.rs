@@ -117,6 +117,8 @@ pub enum Input<'r> {
     Unstalled(TaskId),
     /// When nothing was left to read in a partition; none if something was.
     Exhausted(&'r [(TaskId, Option<Now>)]),
+    /// Whether memory is short: nothing is fetched while it is. Said on a change; again, it changes nothing.
+    Pressure(bool),
     /// An output failed before the transaction was ended.
     ProduceFailed(ProduceFault),
     /// A transaction was ended, or it was tried.

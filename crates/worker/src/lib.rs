@@ -21,6 +21,7 @@ pub mod effect;
 pub mod input;
 pub mod outputs;
 pub mod phase;
+mod pressure;
 pub mod processor;
 pub mod worker;
 

@@ -9,6 +9,7 @@ use crate::bisection::Bisection;
 use crate::effect::{CommitOffset, Effect, Effects, StopReason};
 use crate::input::{Assignment, CommitOutcome, Input, InputRecord, ProduceFault, TaskId};
 use crate::phase::{Asked, Phase, Txn};
+use crate::pressure::Pressure;
 use crate::processor::{ProcessContext, Processor};
 
 /// Limits of a transaction.
@@ -59,6 +60,7 @@ pub struct Worker<P> {
     backoff: Backoff,
     /// Partitions to give back once the transaction has ended.
     leaving: Vec<TaskId>,
+    pressure: Pressure,
     draining: bool,
 }
 
@@ -73,6 +75,7 @@ impl<P: Processor> Worker<P> {
             bisection: Bisection::default(),
             backoff: Backoff::default(),
             leaving: Vec::new(),
+            pressure: Pressure::default(),
             draining: false,
         }
     }
@@ -108,6 +111,7 @@ impl<P: Processor> Worker<P> {
             Input::Lost(tasks) => self.lost(tasks, effects),
             Input::Unstalled(task) => self.unstalled(task, effects),
             Input::Exhausted(partitions) => self.exhausted(partitions),
+            Input::Pressure(holds) => self.pressure(holds, now, effects),
             Input::ProduceFailed(fault) => self.produce_failed(fault, effects),
             Input::Ended(outcome) => self.ended(outcome, now, effects),
             Input::Aborted => self.aborted(now, effects),
@@ -138,7 +142,7 @@ impl<P: Processor> Worker<P> {
             assert!(before.is_none(), "a partition was assigned twice: {:?}", assignment.task);
             self.processor.assign(assignment.task);
             // A partition that comes back to the same consumer is still paused if it was when it left.
-            effects.push(if restoring || self.backoff.is_waiting() {
+            effects.push(if restoring || self.fetches_nothing() {
                 Effect::Pause(assignment.task)
             } else {
                 Effect::Resume(assignment.task)
@@ -171,16 +175,34 @@ impl<P: Processor> Worker<P> {
         for (id, at) in partitions {
             if let Some(task) = self.tasks.get(id) {
                 let waits = task.restoring || task.stalled || task.again.is_some() || self.leaving.contains(id);
-                let waits = waits || self.backoff.is_waiting();
-                self.processor.exhausted(*id, at.filter(|_| !waits));
+                let waits = waits || self.fetches_nothing();
+                self.processor.exhausted(*id, at.filter(|at| !waits && self.pressure.is_past(*at)));
             }
+        }
+    }
+
+    /// Whether nothing is fetched from any partition: after a fault, or because memory is short.
+    const fn fetches_nothing(&self) -> bool {
+        self.backoff.is_waiting() || self.pressure.holds()
+    }
+
+    /// Memory is short, or there is room again. What is open commits and what is restored goes on: only sources wait.
+    fn pressure(&mut self, holds: bool, now: Now, effects: &mut Effects) {
+        let before = self.fetches_nothing();
+        if !self.pressure.set(holds, now) {
+            return;
+        }
+        if holds && !before {
+            self.pause_all(effects);
+        } else if !holds {
+            self.tasks.keys().for_each(|id| self.resume(*id, effects));
         }
     }
 
     /// Fetches the partition again, if nothing else keeps it paused.
     fn resume(&self, id: TaskId, effects: &mut Effects) {
         let pauses = |task: &Task| task.restoring || task.stalled;
-        if !self.backoff.is_waiting() && self.tasks.get(&id).is_some_and(|task| !pauses(task)) {
+        if !self.fetches_nothing() && self.tasks.get(&id).is_some_and(|task| !pauses(task)) {
             effects.push(Effect::Resume(id));
         }
     }
@@ -188,6 +210,10 @@ impl<P: Processor> Worker<P> {
     /// Nothing is fetched for a while: the same batch would meet the same fault.
     fn wait(&mut self, now: Now, effects: &mut Effects) {
         self.backoff.begin(now);
+        self.pause_all(effects);
+    }
+
+    fn pause_all(&self, effects: &mut Effects) {
         for (id, task) in &self.tasks {
             if !task.restoring && !task.stalled && !self.leaving.contains(id) {
                 effects.push(Effect::Pause(*id));

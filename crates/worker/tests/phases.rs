@@ -17,6 +17,8 @@ const INPUTS: &str = "
     unstalled 0
     unstalled 9
     exhausted 0 7
+    pressure on
+    pressure off
     produce-failed transient
     produce-failed content
     ended committed
@@ -50,6 +52,8 @@ fn idle() {
             unstalled 0 | idle
             unstalled 9 | idle
             exhausted 0 7 | idle
+            pressure on -> pause 0, pause 1 | idle
+            pressure off | idle
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> panics: an end was reported that nobody asked for
@@ -86,6 +90,8 @@ fn idle_under_restore() {
             unstalled 0 | idle
             unstalled 9 | idle
             exhausted 0 7 | idle
+            pressure on | idle
+            pressure off | idle
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> panics: an end was reported that nobody asked for
@@ -122,6 +128,8 @@ fn idle_with_a_stall() {
             unstalled 0 -> resume 0 | idle
             unstalled 9 | idle
             exhausted 0 7 | idle
+            pressure on -> pause 1 | idle
+            pressure off | idle
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> panics: an end was reported that nobody asked for
@@ -158,6 +166,8 @@ fn idle_while_waiting_after_a_fault() {
             unstalled 0 | idle
             unstalled 9 | idle
             exhausted 0 7 | idle
+            pressure on | idle
+            pressure off | idle
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> panics: an end was reported that nobody asked for
@@ -178,6 +188,82 @@ fn idle_while_waiting_after_a_fault() {
 }
 
 #[test]
+fn idle_under_pressure() {
+    check_rows(
+        "assign 0@5#2 1@0#0; pressure on",
+        INPUTS,
+        expect![[r#"
+        assign 2@7#1 -> assign 2@7#1, pause 2 | idle
+        restored 0 | idle
+        revoke 0 -> unassign 0 | idle
+        revoke 9 -> unassign 9 | idle
+        lost 0 -> unassign 0 | idle
+        lost 1 -> unassign 1 | idle
+        record 0 6 b -> begin | open
+        record 9 0 x | idle
+        unstalled 0 | idle
+        unstalled 9 | idle
+        exhausted 0 7 | idle
+        pressure on | idle
+        pressure off -> resume 0, resume 1 | idle
+        produce-failed transient -> panics: an output can only fail inside a transaction
+        produce-failed content -> panics: an output can only fail inside a transaction
+        ended committed -> panics: an end was reported that nobody asked for
+        ended content -> panics: an end was reported that nobody asked for
+        ended transient -> panics: an end was reported that nobody asked for
+        ended fenced -> panics: an end was reported that nobody asked for
+        ended indeterminate -> panics: an end was reported that nobody asked for
+        aborted -> panics: an abort was reported that nobody asked for
+        abort-failed -> panics: an abort was reported that nobody asked for
+        read 2 -> panics: an outcome was reported that nobody asked for
+        read 3 -> panics: an outcome was reported that nobody asked for
+        read nothing -> panics: an outcome was reported that nobody asked for
+        tick 0 | idle
+        tick 100 | idle
+        drain -> stop | stopped
+    "#]],
+    );
+}
+
+#[test]
+fn open_under_pressure() {
+    check_rows(
+        "assign 0@5#2 1@0#0; record 0 5 a; pressure on",
+        INPUTS,
+        expect![[r#"
+        assign 2@7#1 -> assign 2@7#1, pause 2 | open
+        restored 0 | open
+        revoke 0 -> commit 0@6#3 [a] | committing
+        revoke 9 -> commit 0@6#3 [a] | committing
+        lost 0 -> abort | aborting
+        lost 1 -> abort | aborting
+        record 0 6 b | open
+        record 9 0 x | open
+        unstalled 0 | open
+        unstalled 9 | open
+        exhausted 0 7 | open
+        pressure on | open
+        pressure off -> resume 0, resume 1 | open
+        produce-failed transient -> abort | aborting
+        produce-failed content -> abort | aborting
+        ended committed -> panics: an end was reported that nobody asked for
+        ended content -> panics: an end was reported that nobody asked for
+        ended transient -> panics: an end was reported that nobody asked for
+        ended fenced -> panics: an end was reported that nobody asked for
+        ended indeterminate -> panics: an end was reported that nobody asked for
+        aborted -> panics: an abort was reported that nobody asked for
+        abort-failed -> panics: an abort was reported that nobody asked for
+        read 2 -> panics: an outcome was reported that nobody asked for
+        read 3 -> panics: an outcome was reported that nobody asked for
+        read nothing -> panics: an outcome was reported that nobody asked for
+        tick 0 | open
+        tick 100 -> commit 0@6#3 [a] | committing
+        drain -> commit 0@6#3 [a] | committing
+    "#]],
+    );
+}
+
+#[test]
 fn open() {
     check_rows(
         "assign 0@5#2 1@0#0; record 0 5 a",
@@ -194,6 +280,8 @@ fn open() {
             unstalled 0 | open
             unstalled 9 | open
             exhausted 0 7 | open
+            pressure on -> pause 0, pause 1 | open
+            pressure off | open
             produce-failed transient -> abort | aborting
             produce-failed content -> abort | aborting
             ended committed -> panics: an end was reported that nobody asked for
@@ -230,6 +318,8 @@ fn committing() {
             unstalled 0 | committing
             unstalled 9 | committing
             exhausted 0 7 | committing
+            pressure on -> pause 0, pause 1 | committing
+            pressure off | committing
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> published 1 | idle
@@ -266,6 +356,8 @@ fn aborting() {
             unstalled 0 | aborting
             unstalled 9 | aborting
             exhausted 0 7 | aborting
+            pressure on -> pause 0, pause 1 | aborting
+            pressure off | aborting
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> panics: an end was reported that nobody asked for
@@ -302,6 +394,8 @@ fn unknown_after_a_commit() {
             unstalled 0 | unknown
             unstalled 9 | unknown
             exhausted 0 7 | unknown
+            pressure on -> pause 0, pause 1 | unknown
+            pressure off | unknown
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> panics: an end was reported that nobody asked for
@@ -338,6 +432,8 @@ fn unknown_after_an_abort() {
             unstalled 0 | unknown
             unstalled 9 | unknown
             exhausted 0 7 | unknown
+            pressure on -> pause 0, pause 1 | unknown
+            pressure off | unknown
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> panics: an end was reported that nobody asked for
@@ -374,6 +470,8 @@ fn stopped() {
             unstalled 0 | stopped
             unstalled 9 | stopped
             exhausted 0 7 | stopped
+            pressure on -> pause 0, pause 1 | stopped
+            pressure off | stopped
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> panics: an end was reported that nobody asked for

@@ -69,6 +69,8 @@ pub struct Climate {
     pub slow_send: u32,
     /// A worker is drained.
     pub drain: u32,
+    /// Memory is short in a process for a while.
+    pub pressure: u32,
 }
 
 impl Climate {
@@ -92,6 +94,7 @@ impl Climate {
             clock: rate([2, 4, 8]),
             slow_send: rate([1, 2, 4]),
             drain: rate([10, 20, 40]),
+            pressure: rate([2, 4, 8]),
         }
     }
 }

@@ -119,6 +119,8 @@ pub struct Instance {
     pub skew: i64,
     /// It is told to drain.
     pub drains: bool,
+    /// Until when its memory is short.
+    pub pressed_until: i64,
     /// The worker.
     pub worker: Worker<SimProcessor>,
     /// What the worker wants.
@@ -177,6 +179,7 @@ impl Instance {
             is_frozen: false,
             skew: 0,
             drains: false,
+            pressed_until: now,
             worker: Worker::new(options, processor),
             effects: Effects::default(),
             outbox: Outbox::default(),

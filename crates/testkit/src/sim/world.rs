@@ -237,6 +237,11 @@ impl World {
                 self.instances[i].skew = skew;
             }
             3 if self.chance.one_in(climate.drain.min(10)) => self.instances[i].drains = true,
+            3 if self.chance.one_in(climate.pressure) => {
+                let later = self.chance.pick(&[100, 1_000, 5_000]);
+                self.note(|| format!("memory of {i} is short for {later} ms"));
+                self.instances[i].pressed_until = self.now + later;
+            }
             4 if self.chance.one_in(climate.deaf) => {
                 self.note(|| format!("{i} hears nothing from the coordinator of its group"));
                 self.instances[i].member.deaf_until = self.now + 13_000;
@@ -346,6 +351,8 @@ impl World {
         self.notices(i)?;
         self.step_restores(i)?;
         self.unstall(i)?;
+        let is_pressed = self.now < self.instances[i].pressed_until && !self.calm;
+        self.input(i, Input::Pressure(is_pressed))?;
         if self.instances[i].drains { self.input(i, Input::Drain) } else { self.input(i, Input::Tick) }
     }
 

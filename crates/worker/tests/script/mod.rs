@@ -13,6 +13,7 @@
 //! aborted                       or abort-failed
 //! read 3                        or read nothing
 //! exhausted 0 500               nothing was left to read in partition 0 at 500 ms, or something was: nothing
+//! pressure on                   memory is short, or off: there is room again
 //! portion 3                     the timer is due so often, once a transaction
 //! tick 100                      100 ms later (or earlier, if negative)
 //! drain
@@ -254,6 +255,8 @@ fn plain_input(words: &[&str]) -> Input<'static> {
         ["abort-failed"] => Input::AbortFailed,
         ["read", "nothing"] => Input::OutcomeRead(None),
         ["read", txn_seq] => Input::OutcomeRead(Some(number(txn_seq) as u64)),
+        ["pressure", "on"] => Input::Pressure(true),
+        ["pressure", "off"] => Input::Pressure(false),
         ["drain"] => Input::Drain,
         _ => panic!("not a step of a script: {words:?}"),
     }
