@@ -77,7 +77,7 @@ fn a_local_log_survives_a_kill_and_is_looked_into() {
 
     program.kill();
     let program = deployment.start_ready(0);
-    let _found = program.wait_for_line("the local log", |line| line.contains("loading the local log").then_some(()));
+    program.wait_for_line("the local log", |line| line.contains("loading the local log").then_some(()));
     produce(&web.topic, load.part(1, 2));
     deployment.wait_for_touchpoints(load.touchpoints);
     let customers = program.json("/v1/status")["customers"].as_u64().expect("a number");

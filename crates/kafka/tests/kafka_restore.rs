@@ -223,7 +223,7 @@ fn scenario_09_a_restart_with_a_local_log_reads_only_the_difference() {
     let folders = deployment.folders();
     let last = |folder: &Path| {
         let found = survey(&Folder, folder).expect("readable");
-        found.files.iter().filter(|file| file.records > 0).next_back().expect("records").path.clone()
+        found.files.iter().rfind(|file| file.records > 0).expect("records").path.clone()
     };
     let torn = last(&folders[0]);
     let bytes = std::fs::read(&torn).expect("a file");
