@@ -65,6 +65,13 @@ pub enum Kind {
         /// Largest.
         max: u64,
     },
+    /// Bytes with their unit, or `auto`.
+    AutoSize {
+        /// Smallest.
+        min: u64,
+        /// Largest.
+        max: u64,
+    },
     /// RFC 3339.
     Instant,
     /// IANA name of a time zone; may be empty.
@@ -100,6 +107,7 @@ impl Kind {
                 format!("duration, {} to {}", show_duration(*min), show_duration(*max))
             }
             Self::Size { min, max } => format!("size, {} to {}", show_size(*min), show_size(*max)),
+            Self::AutoSize { min, max } => format!("\"auto\" or size, {} to {}", show_size(*min), show_size(*max)),
             Self::Instant => "RFC 3339 time".to_owned(),
             Self::Zone => "IANA time zone; may be empty".to_owned(),
             Self::CallingCode => "1 to 3 digits as text; may be empty".to_owned(),
@@ -176,7 +184,7 @@ impl Kind {
                 Err(format!("is {}", article(value.type_name())))
             }
             (_, Toml::String(text)) => self.check_text(text.value()),
-            (Self::Duration { .. } | Self::Size { .. }, Toml::Integer(number)) => {
+            (Self::Duration { .. } | Self::Size { .. } | Self::AutoSize { .. }, Toml::Integer(number)) => {
                 Err(format!("{} has no unit; write it as text with one", number.value()))
             }
             _ => Err(format!("is {}, not a text", article(value.type_name()))),
@@ -199,7 +207,8 @@ impl Kind {
                 }
                 return Ok(Value::Duration(duration));
             }
-            Self::Size { min, max } => {
+            Self::AutoSize { .. } if text.trim() == "auto" => return Ok(Value::Auto),
+            Self::Size { min, max } | Self::AutoSize { min, max } => {
                 let size = parse_size(text)?;
                 if size < *min || size > *max {
                     return Err(format!("`{text}` is out of range"));
@@ -234,6 +243,9 @@ impl Kind {
             Self::Number { min, max } => json!({"type": "number", "minimum": min, "maximum": max}),
             Self::Duration { .. } => json!({"type": "string", "pattern": "^([0-9]+(ms|s|min|h|d) ?)+$"}),
             Self::Size { .. } => json!({"type": "string", "pattern": "^([0-9]+(B|KiB|MiB|GiB|kB|MB|GB) ?)+$"}),
+            Self::AutoSize { .. } => {
+                json!({"type": "string", "pattern": "^(auto|([0-9]+(B|KiB|MiB|GiB|kB|MB|GB) ?)+)$"})
+            }
             Self::CallingCode => json!({"type": "string", "pattern": "^[0-9]{0,3}$"}),
             Self::Instant => json!({"type": "string", "format": "date-time"}),
             Self::Setting => json!({"type": ["string", "number", "boolean"]}),

@@ -20,6 +20,7 @@ pub mod identifiers;
 pub mod keys;
 pub mod kind;
 pub mod layers;
+pub mod memory;
 pub mod model;
 pub mod options;
 mod resolve;
@@ -36,7 +37,8 @@ pub use throughline_model as vocabulary;
 
 pub use error::{ConfigError, ConfigWarning, Origin};
 pub use layers::{DEFAULT_TOML, KeyPath, RawConfig, Setting, Settings, VARIABLE_PREFIX};
+pub use memory::MemoryNeed;
 pub use model::DEFAULT_MODEL_TOML;
 pub use options::*;
-pub use resolve::{Config, Surroundings};
+pub use resolve::{Config, Memory, Surroundings};
 pub use value::{Secret, Value};

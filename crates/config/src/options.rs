@@ -253,6 +253,8 @@ pub struct StateOptions {
 /// Bounds on input.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LimitOptions {
+    /// Memory of the process, bytes; none: whoever can ask the machine finds out.
+    pub memory_bytes: Option<u64>,
     /// Catalog in memory, bytes.
     pub catalog_bytes: u64,
     /// Share of rejected records that pauses a source partition, 0..=1.

@@ -11,6 +11,7 @@ use crate::alerts::alert_options;
 use crate::checks::check_all;
 use crate::error::{ConfigError, ConfigWarning, Origin};
 use crate::layers::{KeyPath, RawConfig, Setting, Settings};
+use crate::memory::bounds_fit_the_memory;
 use crate::options::*;
 use crate::sources::source_options;
 use crate::value::{Secret, Value};
@@ -22,14 +23,25 @@ pub struct Surroundings {
     pub cores: NonZeroU32,
     /// Names of the source formats of this build; empty: names are not checked.
     pub formats: Vec<String>,
+    /// Memory that this process may use; none: not asked.
+    pub memory: Option<Memory>,
+}
+
+/// Memory that a process may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Memory {
+    /// Bytes.
+    pub bytes: u64,
+    /// Who says so.
+    pub from: String,
 }
 
 impl Surroundings {
-    /// A machine with so many cores, and the formats of this build.
+    /// A machine with so many cores, whose memory was not asked for, and the formats of this build.
     #[must_use]
     pub fn new(cores: NonZeroU32) -> Self {
         let formats = throughline_normalize::formats::all().iter().map(|format| format.name().to_owned());
-        Self { cores, formats: formats.collect() }
+        Self { cores, formats: formats.collect(), memory: None }
     }
 }
 
@@ -98,6 +110,7 @@ impl RawConfig {
         let sources = source_options(&mut resolver, &surroundings.formats);
         check_all(&mut resolver, &sources);
         let config = resolver.build(sources);
+        bounds_fit_the_memory(&mut resolver, &config);
         if resolver.errors.is_empty() {
             Ok(Config { warnings: resolver.warnings, settings: resolver.settings, ..config })
         } else {
@@ -179,6 +192,14 @@ impl Resolver {
         }
     }
 
+    pub(crate) fn auto_size(&self, key: &str) -> Option<u64> {
+        match &self.setting(key).value {
+            Value::Auto => None,
+            Value::Size(bytes) => Some(*bytes),
+            other => unreachable!("`{key}` is a size or auto, not {other}"),
+        }
+    }
+
     /// A secret or its file.
     pub(crate) fn secret(&self, key: &str) -> Option<SecretSource> {
         let inline = self.text(key);
@@ -231,6 +252,11 @@ impl Resolver {
         if self.setting("topics.min_in_sync").value == Value::Auto {
             let copies = (self.count("topics.replication") - 1).max(1);
             self.set_derived(KeyPath::of("topics.min_in_sync"), Value::Count(copies.into()), "topics.replication");
+        }
+        if let Some(Memory { bytes, from }) = &surroundings.memory
+            && self.setting("limits.memory").value == Value::Auto
+        {
+            self.set_derived(KeyPath::of("limits.memory"), Value::Size(*bytes), from.clone());
         }
         if self.text("commit.profile") == "low_latency" && !self.is_set("commit.interval") {
             let interval = Value::Duration(Duration::from_millis(25));
@@ -371,6 +397,7 @@ impl Resolver {
 
     fn limits(&self) -> LimitOptions {
         LimitOptions {
+            memory_bytes: self.auto_size("limits.memory"),
             catalog_bytes: self.size("limits.catalog"),
             rejected_share: self.number("limits.rejected_share"),
             rejected_window: self.count("limits.rejected_window"),

@@ -14,6 +14,7 @@ fn check_layers(file: &str, variables: &[(&str, &str)], flags: &[&str], expected
     let surroundings = Surroundings {
         cores: NonZeroU32::new(4).expect("four is not zero"),
         formats: vec!["segment".to_owned(), "snowplow".to_owned()],
+        memory: None,
     };
     let errors = raw.resolve(&surroundings).expect_err("the configuration is bad");
     let printed: Vec<String> = errors.iter().map(ToString::to_string).collect();
@@ -208,7 +209,7 @@ fn timeouts_hold_each_other() {
               = help: transaction.age < transaction.timeout < transaction.session_timeout
 
             error: `transaction.timeout`: 8s is not below transaction.session_timeout (6s)
-              --> default.toml:363 (built in)
+              --> default.toml:367 (built in)
               = help: transaction.age < transaction.timeout < transaction.session_timeout
         "#]],
     );
@@ -373,7 +374,7 @@ fn sources_are_complete_and_share_no_topic() {
               = help: allowed: one of 83 names such as page.viewed, search.failed, listing.viewed; `throughline config schema` lists them
 
             error: `sources.web.topics`: topic `touchpoints.web` belongs to source `app` already
-              --> default.toml:191 (built in)
+              --> default.toml:195 (built in)
               = help: a topic has one source; several formats may share it
         "#]],
     );
@@ -522,8 +523,20 @@ fn thresholds_leave_a_gap() {
               = help: did you mean `alerts.experience_low`?
 
             error: `alerts.experience_drop.resolves_at`: -1 is not above alerts.experience_drop.opens_at (0)
-              --> default.toml:545 (built in)
+              --> default.toml:557 (built in)
               = help: a gap between the two keeps an alert from flapping
         "#]],
     );
+}
+
+#[test]
+fn what_may_be_held_at_once_must_fit_into_the_memory() {
+    check("[limits]\nmemory = \"128MiB\"\n[workers]\nnormalize = 2\nexperience = 2\n", expect![[r#"
+        error: `limits.memory`: 128MiB is too little: by these settings 576MiB may be held at once beside the customers, and sources wait at 90 % of the limit
+          --> throughline.toml:2:1
+           |
+         2 | memory = "128MiB"
+           | ^^^^^^^^^^^^^^^^^
+          = help: raise `limits.memory`, run fewer workers, or lower `kafka.client."queue.buffering.max.kbytes"` (4 x 64MiB), `kafka.client."queued.max.messages.kbytes"` (4 x 32MiB), `commit.overlay` (2 x 64MiB), `limits.catalog` (1 x 64MiB)
+    "#]]);
 }

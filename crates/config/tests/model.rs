@@ -11,7 +11,7 @@ use throughline_model::alert::{AlertType, RuleMode};
 
 fn resolve(file: &str) -> Config {
     let raw = RawConfig { file: Some(("t.toml".to_owned(), file.to_owned())), ..RawConfig::default() };
-    let surroundings = Surroundings { cores: NonZeroU32::MIN, formats: Vec::new() };
+    let surroundings = Surroundings { cores: NonZeroU32::MIN, formats: Vec::new(), memory: None };
     raw.resolve(&surroundings).expect("the text is valid")
 }
 

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use throughline_config::{Config, HashKeySource, KeyPath, RawConfig, Surroundings};
+use throughline_config::{Config, HashKeySource, KeyPath, Memory, MemoryNeed, RawConfig, Surroundings};
 
 fn resolve(file: &str, variables: &[(&str, &str)], flags: &[&str]) -> Config {
     let raw = RawConfig {
@@ -11,7 +11,8 @@ fn resolve(file: &str, variables: &[(&str, &str)], flags: &[&str]) -> Config {
         variables: variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
     };
-    let surroundings = Surroundings { cores: NonZeroU32::new(8).expect("eight is not zero"), formats: Vec::new() };
+    let surroundings =
+        Surroundings { cores: NonZeroU32::new(8).expect("eight is not zero"), formats: Vec::new(), memory: None };
     raw.resolve(&surroundings).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
@@ -91,4 +92,31 @@ fn many_transaction_markers_are_remarked() {
     let warned = |file: &str| resolve(file, &[], &[]).warnings.iter().any(|warning| warning.key == "commit.interval");
     assert!(!warned("[commit]\nprofile = \"low_latency\"\n"));
     assert!(warned("[commit]\ninterval = \"10ms\"\n[topics]\npartitions = 128\n"));
+}
+
+fn on_machine(gibibytes: u64, file: &str) -> Config {
+    let raw = RawConfig { file: Some(("t.toml".to_owned(), file.to_owned())), ..RawConfig::default() };
+    let memory = Memory { bytes: gibibytes << 30, from: "memory of the machine".to_owned() };
+    let surroundings = Surroundings { cores: NonZeroU32::MIN, formats: Vec::new(), memory: Some(memory) };
+    raw.resolve(&surroundings).unwrap_or_else(|errors| panic!("{errors:?}"))
+}
+
+#[test]
+fn the_memory_limit_is_what_is_there_unless_it_is_written() {
+    let config = on_machine(16, "");
+    assert_eq!(config.limits.memory_bytes, Some(16 << 30));
+    assert_eq!(origin(&config, "limits.memory"), "derived from memory of the machine");
+    assert_eq!(on_machine(16, "limits.memory = \"1GiB\"").limits.memory_bytes, Some(1 << 30));
+    assert_eq!(resolve("", &[], &[]).limits.memory_bytes, None);
+}
+
+#[test]
+fn bounds_that_fit_in_two_processes_only_are_remarked() {
+    let remarks = |config: &Config| config.warnings.iter().filter(|warning| warning.key == "limits.memory").count();
+    assert_eq!(remarks(&on_machine(1, "")), 0);
+    let need = MemoryNeed::of(&on_machine(1, ""), true, true);
+    assert_eq!(need.bytes(), 320 << 20);
+    assert_eq!(remarks(&on_machine(1, "limits.memory = \"300MiB\"")), 1);
+    let on_a_small_machine = on_machine(1, "kafka.client.\"queue.buffering.max.kbytes\" = 900000");
+    assert_eq!(remarks(&on_a_small_machine), 1, "nobody wrote the limit: the start refuses");
 }

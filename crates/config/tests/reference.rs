@@ -8,7 +8,7 @@ use throughline_config::keys::{KEYS, Place, place};
 use throughline_config::{Config, DEFAULT_TOML, KeyPath, Origin, RawConfig, Surroundings, schema};
 
 fn surroundings() -> Surroundings {
-    Surroundings { cores: NonZeroU32::new(4).expect("four is not zero"), formats: Vec::new() }
+    Surroundings { cores: NonZeroU32::new(4).expect("four is not zero"), formats: Vec::new(), memory: None }
 }
 
 fn resolve(text: &str) -> Config {
@@ -108,7 +108,7 @@ fn the_defaults_work_on_a_development_machine_and_say_so() {
     let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
     expect![[r#"
         warning: `identity.hash_key_file`: no hash key is set: ids are made with the development key, which everybody knows; set `identity.hash_key_file` before real customers are read, it cannot change later
-          --> default.toml:437 (built in)"#]]
+          --> default.toml:449 (built in)"#]]
     .assert_eq(&warnings.join("\n"));
 }
 

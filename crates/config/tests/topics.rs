@@ -9,7 +9,7 @@ use throughline_config::{Config, RawConfig, Surroundings};
 
 fn resolve(file: &str) -> Config {
     let raw = RawConfig { file: Some(("t.toml".to_owned(), file.to_owned())), ..RawConfig::default() };
-    let surroundings = Surroundings { cores: NonZeroU32::MIN, formats: Vec::new() };
+    let surroundings = Surroundings { cores: NonZeroU32::MIN, formats: Vec::new(), memory: None };
     raw.resolve(&surroundings).expect("the text is valid")
 }
 

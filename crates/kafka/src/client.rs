@@ -56,7 +56,7 @@ impl ClientOptions {
             .set("compression.codec", "lz4")
             .set("partitioner", "murmur2_random")
             .set("queue.buffering.max.messages", "500000")
-            .set("queue.buffering.max.kbytes", "262144")
+            .set("queue.buffering.max.kbytes", "65536")
             .set("message.max.bytes", "17825792")
             .set("linger.ms", "5")
             .set("batch.num.messages", "20000");
