@@ -1,7 +1,8 @@
 //! Time in the experience stage: stream time by what normalize tells, and the customers that are due.
 
 use throughline_codec::progress::Progress;
-use throughline_experience::{Dues, Fired, Part, Scope};
+use throughline_experience::view::VIEW_INTERVAL;
+use throughline_experience::{Dues, Fired, Part, Rules, Scope};
 use throughline_model::{NodeId, Now, SourceKind, StreamTime, Topic};
 use throughline_worker::{Outputs, StateMismatch, TaskId};
 
@@ -142,7 +143,7 @@ impl TaskTime {
 
     /// The clocks, if they are to be written: with new sources at once, else now and then. Whoever restores older ones hears
     /// the newer within a second, and what has fired by them is in the state of the customers.
-    fn to_write(&mut self) -> Option<&SourceClocks> {
+    fn take_unwritten(&mut self) -> Option<&SourceClocks> {
         let heard = self.heard.as_ref()?;
         let (at, sources) = (heard.heard_at()?, heard.sources().len());
         let is_old = |written: Written| {
@@ -154,6 +155,18 @@ impl TaskTime {
         }
         None
     }
+}
+
+/// When a committed customer is to be looked at. Most that wait for something wait for their single view alone, which shows
+/// without decoding them.
+fn dues_of(node: NodeId, bytes: &[u8], rules: &Rules) -> Dues {
+    if parts(bytes).any(|(part, _)| part == Part::Alerts) {
+        // What cannot be read is found when the customer is next touched, and by the state verify command.
+        return read(node, bytes).map(|customer| customer.dues(rules)).unwrap_or_default();
+    }
+    let core = parts(bytes).find(|(part, _)| *part == Part::Core);
+    let since = core.and_then(|(_, core)| state::core::view_waits_since(core));
+    Dues { now: since.map(|at| at.plus_millis(VIEW_INTERVAL)), stream: None }
 }
 
 /// When the clocks were heard that were written, and how many they were.
@@ -270,7 +283,7 @@ impl<T: Table> ExperienceStage<T> {
     /// Writes what is known of the sources, under the reserved key of each partition.
     pub(super) fn write_clocks(&mut self, outputs: &mut Outputs) {
         for (task, time) in &mut self.times {
-            if let Some(heard) = time.to_write() {
+            if let Some(heard) = time.take_unwritten() {
                 outputs
                     .record(Topic::ExperienceChangelog, Some(task.partition))
                     .key(WATERMARKS_KEY)
@@ -309,9 +322,7 @@ impl<T: Table> ExperienceStage<T> {
         nodes.dedup();
         for node in nodes {
             let Some(bytes) = self.table.get(&node) else { continue };
-            // What cannot be read is found when the customer is next touched, and by the state verify command.
-            let Ok(customer) = read(node, &bytes) else { continue };
-            let dues = customer.dues(&self.options.rules);
+            let dues = dues_of(node, &bytes, &self.options.rules);
             time.timers.rearm(Clock::Now, node, None, dues.now.map(Now::as_millis));
             time.timers.rearm(STREAM, node, None, dues.stream.map(StreamTime::as_millis));
         }

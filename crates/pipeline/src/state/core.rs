@@ -77,6 +77,23 @@ pub fn has_view_pending(bytes: &[u8]) -> bool {
     fields.any(|(field, value)| field == VIEW_PENDING && value.uint(field).is_ok_and(|pending| pending != 0))
 }
 
+/// When the single view was written last, if a later one waits for its ten seconds; without reading the rest of the part.
+pub fn view_waits_since(bytes: &[u8]) -> Option<Now> {
+    if !has_view_pending(bytes) {
+        return None;
+    }
+    let mut reader = Reader::new(bytes);
+    let mut as_of = 0;
+    while let Ok(Some((field, value))) = reader.next() {
+        match field {
+            AS_OF => as_of = value.sint(field).ok()?,
+            CUSTOMERS_AT => return Some(Now::from_millis(value.sint(field).ok()?.wrapping_add(as_of))),
+            _ => {}
+        }
+    }
+    None
+}
+
 /// A list as one packed field, left out if empty.
 fn each<T>(out: &mut Vec<u8>, field: u32, items: &[T], mut write: impl FnMut(&T, &mut Vec<u8>)) {
     if !items.is_empty() {
