@@ -4,6 +4,7 @@ mod local;
 mod stages;
 
 use local::{DAY, START, touchpoint};
+use proptest::prelude::*;
 use serde_json::json;
 use stages::{Both, Source};
 use throughline_model::alert::RuleMode;
@@ -220,4 +221,58 @@ fn invented_times_move_no_watermark() {
     both.now(START + 16 * SECOND);
     both.tick();
     assert_eq!(both.stream_times(), [Some(StreamTime::from_millis(START - 5 * MINUTE)); 2]);
+}
+
+/// What happens in a story: a second passes, somebody complains, a transaction is aborted, a worker is replaced.
+fn steps() -> impl Strategy<Value = Vec<(u8, i64)>> {
+    let step = prop_oneof![
+        8 => (Just(0), 1i64..120),
+        3 => (Just(1), 0i64..1),
+        2 => (Just(2), 0i64..1),
+        1 => (Just(3), 0i64..1),
+        1 => (Just(4), 0i64..1),
+    ];
+    prop::collection::vec(step, 1..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+    #[test]
+    fn xo_6_every_alert_expires_once_and_not_before_its_time(steps in steps()) {
+        let mut both = two_sources();
+        both.rules(|rules| {
+            rules.read.alerts.severe_moment.expires = throughline_experience::span::Span::minutes(10);
+            rules.read.alerts.experience_low.mode = RuleMode::Off;
+        });
+        let (mut now, mut opened) = (0, Vec::new());
+        let expired = |both: &Both| both.transitions().iter().filter(|at| at.ends_with("expired")).count();
+        let pass = |both: &mut Both, now: &mut i64, seconds: i64| {
+            *now += seconds * SECOND;
+            both.now(START + *now);
+            both.exhausted(&[0, 1], START + *now);
+            both.tick();
+        };
+        for (what, seconds) in steps {
+            match what {
+                0 => {
+                    pass(&mut both, &mut now, seconds);
+                    // Stores may be five minutes late.
+                    let due = opened.iter().filter(|at| **at + 15 * MINUTE <= now).count();
+                    prop_assert!(expired(&both) <= due, "before its time");
+                }
+                1 => {
+                    severe(&mut both, 0, &format!("c{}", opened.len()), now);
+                    opened.push(now);
+                }
+                2 => both.abort_next(),
+                3 => both.restart(),
+                _ => both.restart_normalize(),
+            }
+        }
+        for _ in 0..40 {
+            pass(&mut both, &mut now, 30);
+        }
+        prop_assert_eq!(expired(&both), opened.len(), "each once");
+    }
 }
