@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use counting::{Counting, spec};
 use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use throughline_kafka::admin::Admin;
 use throughline_kafka::client::ClientOptions;
@@ -195,4 +196,35 @@ fn a_record_whose_output_is_refused_is_rejected_and_its_siblings_go_on() {
     assert_each_once(&outputs, 50);
     assert!(outputs.contains_key(&("rejected k30".to_owned(), 0)), "{outputs:?}");
     worker.drain();
+}
+
+#[test]
+fn partitions_that_a_killed_member_left_with_nobody_are_found() {
+    let deployment = Deployment::new(2);
+    let options = deployment.options("a");
+    let config = deployment.client.consumer(&options.name, &options.group, &options.instance, 6_000);
+    let killed: BaseConsumer = config.create().expect("a consumer");
+    killed.subscribe(&[&deployment.input()]).expect("subscribed");
+    let began = Instant::now();
+    let soon = |what: &str| assert!(began.elapsed() < Duration::from_secs(90), "{what}");
+    while killed.assignment().expect("an assignment").count() < 2 {
+        soon("the first member gets both partitions");
+        let _nothing = killed.poll(Duration::from_millis(20));
+    }
+    // From here on nobody answers the first member's notices: it joins again, and gives nothing back before it is killed.
+    let other = deployment.start("b");
+    while !other.control.status().joined {
+        soon("the second member joins");
+        std::thread::yield_now();
+    }
+    assert!(other.control.status().tasks.is_empty(), "one partition is on its way");
+    drop(killed);
+    let again = deployment.start("a");
+    let held = |running: &Running| running.control.status().tasks.len();
+    while held(&again) + held(&other) < 2 {
+        soon("both partitions are somebody's again");
+        std::thread::yield_now();
+    }
+    again.drain();
+    other.drain();
 }
