@@ -37,7 +37,7 @@ pub struct WorkerStatus {
     pub stage: String,
     /// Number of the worker in its stage.
     pub worker: u32,
-    /// Phase of the worker: `idle`, `restoring`, `open`, `committing`, `aborting`, `fenced`.
+    /// Phase of the worker: `idle`, `restoring`, `open`, `committing`, `aborting`, `asking for an outcome`, `stopped`.
     pub phase: String,
     /// Last confirmed commit, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,16 +57,16 @@ pub struct PartitionStatus {
     pub partition: i32,
     /// What it does.
     pub state: PartitionState,
-    /// Why it is paused, a closed reason; absent while it is not.
+    /// Why it is paused: `schema`, `rejecting`, `refused`, `backpressure`, `fault`; absent while it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<String>,
     /// Position to resume from, as committed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_offset: Option<i64>,
-    /// Records between the committed and the last stable offset.
+    /// Records between the position and the last stable offset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lag_records: Option<u64>,
-    /// Age of the oldest record not yet committed; 0 when caught up.
+    /// Age of the record last read where something is left to read; 0 when caught up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lag_seconds: Option<f64>,
     /// Changelog records still to read.
@@ -111,13 +111,14 @@ pub enum PartitionState {
 /// A bound and how full it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BoundStatus {
-    /// Name of the limit.
+    /// Name of the bound; its unit is its last word: `batch_records`, `overlay_bytes`, `fetch_queue_bytes`,
+    /// `producer_queue_records`, `memory_bytes`, `timers`, `local_log_backlog_bytes`, `customer_bytes`, `rejected_percent`.
     pub bound: String,
     /// In use.
     pub used: u64,
     /// At most.
     pub limit: u64,
-    /// Whether sources wait for it now.
+    /// Whether it holds something back now: a full queue, or sources that wait.
     pub holds: bool,
 }
 

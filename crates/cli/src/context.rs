@@ -58,7 +58,7 @@ impl Context {
         self.file.as_deref()
     }
 
-    /// Loads and resolves the configuration. Reads the configuration file and nothing else.
+    /// Loads and resolves the configuration. Reads the configuration file, and asks the machine for its cores and its memory.
     ///
     /// # Errors
     /// Every mistake at once.
@@ -68,7 +68,8 @@ impl Context {
             raw.file = Some(read_text(file)?);
         }
         let cores = std::thread::available_parallelism().ok().and_then(|cores| NonZeroU32::try_from(cores).ok());
-        raw.resolve(&Surroundings::new(cores.unwrap_or(NonZeroU32::MIN)))
+        let memory = throughline_service::memory::found();
+        raw.resolve(&Surroundings { memory, ..Surroundings::new(cores.unwrap_or(NonZeroU32::MIN)) })
     }
 
     /// The configuration with the model and routing files that it names, none of which is a secret.

@@ -9,6 +9,7 @@
 //!
 //! **Where to start.** [`arguments`], then `commands/check.rs`.
 
+mod allocator;
 mod arguments;
 mod commands;
 mod context;
@@ -23,11 +24,6 @@ use clap::Parser;
 use crate::arguments::Arguments;
 use crate::context::Context;
 use crate::exit::Exit;
-
-/// Also librdkafka allocates through it: records are made on one thread and freed on another, which the usual allocator pays
-/// for with locks and memory that never comes back.
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> std::process::ExitCode {
     let arguments = Arguments::parse();

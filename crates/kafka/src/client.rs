@@ -11,7 +11,29 @@ pub struct ClientOptions {
     pub settings: Vec<(String, String)>,
 }
 
+/// Kilobytes fetched ahead by a worker.
+const FETCH_QUEUE_KBYTES: u64 = 32_768;
+/// Outputs of a worker that may be unacknowledged.
+const PRODUCER_QUEUE_RECORDS: u64 = 500_000;
+
 impl ClientOptions {
+    /// Bytes that a worker fetches ahead at most.
+    #[must_use]
+    pub fn fetch_queue_bytes(&self) -> u64 {
+        self.number("queued.max.messages.kbytes", FETCH_QUEUE_KBYTES).saturating_mul(1_024)
+    }
+
+    /// Outputs of a worker that may be unacknowledged at most.
+    #[must_use]
+    pub fn producer_queue_records(&self) -> u64 {
+        self.number("queue.buffering.max.messages", PRODUCER_QUEUE_RECORDS)
+    }
+
+    fn number(&self, key: &str, default: u64) -> u64 {
+        let set = self.settings.iter().rev().find(|(name, _)| name == key);
+        set.and_then(|(_, value)| value.parse().ok()).unwrap_or(default)
+    }
+
     fn base(&self, client_id: &str) -> ClientConfig {
         let mut config = ClientConfig::new();
         self.overlay(&mut config, client_id);
@@ -29,7 +51,7 @@ impl ClientOptions {
     pub fn consumer(&self, client_id: &str, group: &str, instance: &str, session_timeout_ms: u32) -> ClientConfig {
         let mut config = ClientConfig::new();
         config
-            .set("queued.max.messages.kbytes", "32768")
+            .set("queued.max.messages.kbytes", FETCH_QUEUE_KBYTES.to_string())
             .set("fetch.queue.backoff.ms", "10")
             .set("fetch.wait.max.ms", "50")
             .set("statistics.interval.ms", "1000")
@@ -55,7 +77,7 @@ impl ClientOptions {
         config
             .set("compression.codec", "lz4")
             .set("partitioner", "murmur2_random")
-            .set("queue.buffering.max.messages", "500000")
+            .set("queue.buffering.max.messages", PRODUCER_QUEUE_RECORDS.to_string())
             .set("queue.buffering.max.kbytes", "65536")
             .set("message.max.bytes", "17825792")
             .set("linger.ms", "5")

@@ -7,6 +7,7 @@ mod metadata;
 mod refusal;
 mod restoring;
 mod stranded;
+mod telling;
 mod warm;
 
 use std::collections::BTreeMap;
@@ -14,18 +15,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers, Message};
 use throughline_model::{NextOffset, Now, Partition, ReceivedAt, RecordOffset, Stage};
 use throughline_worker::input::RecordHeaders;
-use throughline_worker::{Effects, Input, InputRecord, Outputs, Processor, TaskId, Worker, WorkerOptions};
+use throughline_worker::{
+    CommitOutcome, Effects, Input, InputRecord, Outputs, Phase, Processor, Stall, TaskId, Worker, WorkerOptions,
+};
 
+use crate::bounds::{BoundReport, MemoryGauge, MemoryLevel};
 use crate::classify::{Reaction, classify};
 use crate::client::ClientOptions;
 use crate::context::WorkerContext;
 use crate::driver::local::CommittedLogs;
+use crate::driver::telling::Told;
 use crate::driver::warm::WarmPartitions;
+use crate::metrics::PauseReason;
 use crate::producer::TxnProducer;
 use crate::restore::{RestoreOptions, RestoreProgress, Restores};
 use crate::status::{Lag, WorkerStatus};
@@ -81,9 +87,24 @@ pub struct DriverOptions {
 pub struct Control {
     drain: AtomicBool,
     status: Mutex<WorkerStatus>,
+    memory: Arc<MemoryGauge>,
 }
 
 impl Control {
+    /// A worker that waits while this memory is short.
+    #[must_use]
+    pub fn with_memory(memory: Arc<MemoryGauge>) -> Self {
+        Self { memory, ..Self::default() }
+    }
+
+    pub(crate) fn memory(&self) -> &MemoryGauge {
+        &self.memory
+    }
+
+    fn publish(&self, status: WorkerStatus) {
+        *self.status.lock().expect("no panic while holding a status") = status;
+    }
+
     /// Asks the worker to finish what is open and stop.
     pub fn drain(&self) {
         self.drain.store(true, Ordering::Release);
@@ -114,8 +135,10 @@ pub trait Observer<P>: Send {
     fn lag(&mut self, _lag: &[Lag]) {}
     /// Once a second, and when it is over: how far the restore of a partition is.
     fn restore(&mut self, _partition: Partition, _progress: RestoreProgress, _is_over: bool) {}
-    /// Once a second: partitions that wait for something outside, and partitions whose state is read back.
-    fn waiting(&mut self, _stalled: usize, _restoring: usize) {}
+    /// Once a second: partitions that are not read, in the order of [`PauseReason::ALL`].
+    fn paused(&mut self, _partitions: &[usize; PauseReason::ALL.len()]) {}
+    /// Once a second: how full the bounds of the worker are; the observer adds those it knows of.
+    fn bounds(&mut self, _processor: &mut P, _report: &mut BoundReport) {}
     /// Once a second: sizes.
     fn tick(&mut self, _processor: &mut P) {}
 }
@@ -125,12 +148,16 @@ pub trait Observer<P>: Send {
 pub struct CommitTimes {
     /// Taking records and applying them, waits left out.
     pub apply: Duration,
+    /// Firing timers and writing what is coalesced.
+    pub finish: Duration,
     /// Handing outputs over and waiting for their acknowledgements.
     pub drain: Duration,
     /// Sending offsets.
     pub offsets: Duration,
     /// The commit itself.
     pub commit: Duration,
+    /// Folding the overlay into committed state.
+    pub publish: Duration,
 }
 
 /// Why a worker thread ended other than by a drain.
@@ -193,10 +220,12 @@ pub(super) struct Driver<P, O> {
     warm: WarmPartitions,
     /// What the group had committed at the assignment: position and `txn_seq`. Without it the changelog must be empty.
     anchors: BTreeMap<TaskId, (NextOffset, u64)>,
-    stalled: BTreeMap<TaskId, Instant>,
+    stalled: BTreeMap<TaskId, (Instant, Stall)>,
     txn_began: Option<Instant>,
     /// Time spent on the records of the open transaction.
     applying: Duration,
+    /// Time spent on finishing it.
+    finishing: Duration,
     last_commit: CommitTimes,
     fenced: u32,
     /// Consumers replaced since the start; tells whose notices are being read.
@@ -209,7 +238,7 @@ pub(super) struct Driver<P, O> {
     stopped: bool,
     last_second: Instant,
     lags: Vec<Lag>,
-    last_fault: String,
+    told: Told,
     /// Received time of the last record taken, by partition; the one being read now stands beside it.
     received: BTreeMap<TaskId, i64>,
     receiving: Option<(TaskId, i64)>,
@@ -251,6 +280,7 @@ pub fn run<P: Processor, O: Observer<P>>(
         stalled: BTreeMap::new(),
         txn_began: None,
         applying: Duration::ZERO,
+        finishing: Duration::ZERO,
         last_commit: CommitTimes::default(),
         fenced: 0,
         replaced: 0,
@@ -260,7 +290,7 @@ pub fn run<P: Processor, O: Observer<P>>(
         stopped: false,
         last_second: Instant::now(),
         lags: Vec::new(),
-        last_fault: String::new(),
+        told: Told::default(),
         received: BTreeMap::new(),
         receiving: None,
         sender: metadata::new_sender(),
@@ -295,6 +325,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             self.notices()?;
             self.step_restores()?;
             self.unstall()?;
+            self.watch_memory()?;
             if self.control.drain.load(Ordering::Acquire) {
                 self.input(Input::Drain)?;
             } else {
@@ -307,8 +338,36 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
 
     /// Hands an input to the worker and carries out what it wants.
     pub(super) fn input(&mut self, input: Input<'_>) -> Result<(), DriverError> {
-        self.worker.handle(input, now(), &mut self.effects);
+        self.tell(input);
         self.carry_out()
+    }
+
+    /// Hands an input to the worker. Two of its steps are parts of a commit, and their time is taken.
+    fn tell(&mut self, input: Input<'_>) {
+        let began = Instant::now();
+        let was_ending = matches!(self.worker.phase(), Phase::Committing(_));
+        let ends = matches!(input, Input::Ended(CommitOutcome::Committed) | Input::OutcomeRead(_));
+        self.worker.handle(input, now(), &mut self.effects);
+        if ends {
+            self.last_commit.publish = began.elapsed();
+        } else if !was_ending && matches!(self.worker.phase(), Phase::Committing(_)) {
+            self.finishing = began.elapsed();
+        }
+    }
+
+    /// What is kept for convenience goes first; where that is not enough, sources wait.
+    fn watch_memory(&mut self) -> Result<(), DriverError> {
+        let level = self.control.memory().level();
+        if level != MemoryLevel::Room {
+            self.warm.clear();
+        }
+        let holds = level == MemoryLevel::Short;
+        if holds != self.worker.is_pressed() {
+            self.note_pressure(holds);
+            self.input(Input::Pressure(holds))?;
+            self.publish_status();
+        }
+        Ok(())
     }
 
     /// Takes records until the round is full, nothing is there, or the worker wants something done.
@@ -395,112 +454,17 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         }
     }
 
-    pub(super) fn note_fault(&mut self, reaction: Reaction, error: &dyn std::fmt::Display) {
-        self.observer.fault(reaction);
-        self.last_fault = error.to_string();
-        tracing::warn!(worker = self.options.name, ?reaction, %error, "kafka fault");
-    }
-
     fn unstall(&mut self) -> Result<(), DriverError> {
         if self.stalled.is_empty() {
             return Ok(());
         }
         let due: Vec<TaskId> =
-            self.stalled.iter().filter(|(_, again)| **again <= Instant::now()).map(|(task, _)| *task).collect();
+            self.stalled.iter().filter(|(_, (again, _))| *again <= Instant::now()).map(|(task, _)| *task).collect();
         for task in due {
             self.stalled.remove(&task);
             self.input(Input::Unstalled(task))?;
         }
         Ok(())
-    }
-
-    fn every_second(&mut self) {
-        if self.last_second.elapsed() < Duration::from_secs(1) {
-            return;
-        }
-        self.last_second = Instant::now();
-        let mut lags = self.consumer.context().take_lag();
-        if !lags.is_empty() {
-            self.age(&mut lags);
-            let exhausted = self.exhausted(&lags);
-            self.worker.handle(Input::Exhausted(&exhausted), now(), &mut self.effects);
-            self.observer.lag(&lags);
-            self.lags = lags;
-        }
-        let restoring = self.worker.tasks().filter(|(_, restoring)| *restoring).count();
-        self.observer.waiting(self.stalled.len(), restoring);
-        self.warm.expire();
-        for (task, progress) in self.restores.progress() {
-            self.observer.restore(Partition(task.partition), progress, false);
-        }
-        self.look_for_stranded();
-        self.observer.tick(self.worker.processor_mut());
-        self.publish_status();
-    }
-
-    /// How old what is being read is, where something is left to read.
-    fn age(&mut self, lags: &mut [Lag]) {
-        if let Some((task, at)) = self.receiving {
-            self.received.insert(task, at);
-        }
-        let now = now().as_millis();
-        for lag in lags.iter_mut().filter(|lag| !lag.caught_up) {
-            let task = self.options.inputs.iter().position(|name| *name == lag.topic);
-            let received =
-                task.and_then(|topic| self.received.get(&TaskId { topic: topic as u16, partition: lag.partition }));
-            lag.seconds = received.map_or(0.0, |at| (now - at).max(0) as f64 / 1_000.0);
-        }
-    }
-
-    /// Where nothing was left to read when the statistics were made.
-    fn exhausted(&self, lags: &[Lag]) -> Vec<(TaskId, Option<Now>)> {
-        let known = |lag: &Lag| {
-            let topic = self.options.inputs.iter().position(|name| *name == lag.topic)?;
-            let task = TaskId { topic: topic as u16, partition: lag.partition };
-            Some((task, lag.exhausted_at.map(Now::from_millis)))
-        };
-        lags.iter().filter_map(known).collect()
-    }
-
-    pub(super) fn publish_status(&self) {
-        let restores: BTreeMap<TaskId, RestoreProgress> = self.restores.progress().collect();
-        let tasks = self
-            .worker
-            .tasks()
-            .map(|(task, restoring)| {
-                let topic = self.options.inputs[usize::from(task.topic)].clone();
-                let lag = self.lags.iter().find(|lag| lag.topic == topic && lag.partition == task.partition);
-                crate::status::TaskStatus {
-                    lag_records: lag.map(|lag| lag.records),
-                    topic,
-                    partition: task.partition,
-                    restoring,
-                    stalled: self.stalled.contains_key(&task),
-                    restore: restores.get(&task).copied(),
-                }
-            })
-            .collect();
-        *self.control.status.lock().expect("no panic while holding a status") = WorkerStatus {
-            name: self.options.name.clone(),
-            stage: self.options.stage.as_str(),
-            phase: phase_word(self.worker.phase(), !self.restores.is_empty()),
-            tasks,
-            joined: self.joined,
-            last_fault: self.last_fault.clone(),
-        };
-    }
-}
-
-fn phase_word(phase: &throughline_worker::Phase, restoring: bool) -> &'static str {
-    use throughline_worker::Phase;
-    match phase {
-        Phase::Idle if restoring => "restoring",
-        Phase::Idle => "idle",
-        Phase::Open(_) => "open",
-        Phase::Committing(_) => "committing",
-        Phase::Aborting(_) => "aborting",
-        Phase::Unknown(_) => "asking for an outcome",
-        Phase::Stopped => "stopped",
     }
 }
 

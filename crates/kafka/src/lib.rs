@@ -12,6 +12,7 @@
 
 pub mod admin;
 pub mod append;
+pub mod bounds;
 pub mod changelog;
 pub mod classify;
 pub mod client;

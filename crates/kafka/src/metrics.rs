@@ -78,7 +78,8 @@ metric_set! {
         stalled: gauge("throughline_stalled_workers") ["stage"],
         /// Input partitions assigned, by stage.
         assigned: gauge("throughline_partitions_assigned") ["stage"],
-        /// Input partitions that are not read for now, by stage and reason (restoring, schema, rejecting, backpressure).
+        /// Input partitions that are not read for now, by stage and reason (restoring, schema, rejecting, backpressure,
+        /// refused, fault).
         paused: gauge("throughline_partitions_paused") ["stage", "reason"],
         /// Records read, by stage and logical topic; counted when their transaction committed.
         consumed: counter("throughline_records_consumed_total") ["stage", "topic"],
@@ -220,8 +221,12 @@ closed_set! {
         Schema = "schema",
         /// More than half of its last records were rejected.
         Rejecting = "rejecting",
-        /// A bound is reached.
+        /// Memory is short.
         Backpressure = "backpressure",
+        /// Even the rejection of a record was refused by the brokers.
+        Refused = "refused",
+        /// It waits up to ten seconds after a fault that no record is to blame for.
+        Fault = "fault",
     }
 }
 
@@ -406,7 +411,15 @@ impl StageMetrics {
             .iter()
             .map(|phase| set.commit_seconds.with_label_values(&[name, phase.as_str()]))
             .collect();
-        Self { set, stage, commit_seconds, stalled: false, assigned: 0, paused: [0; 4], uncommitted_bytes: 0 }
+        Self {
+            set,
+            stage,
+            commit_seconds,
+            stalled: false,
+            assigned: 0,
+            paused: Default::default(),
+            uncommitted_bytes: 0,
+        }
     }
 
     /// The set this belongs to.
@@ -548,30 +561,6 @@ impl Drop for StageMetrics {
     }
 }
 
-/// Times of the touchpoints of one transaction, counted in runs: neighbours in a partition are nearly of the same time.
-///
-/// Times are cut to 8 ms, which is finer than the narrowest bucket; a run costs 16 bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Ages {
-    runs: Vec<(i64, u32)>,
-}
-
-impl Ages {
-    /// Counts a touchpoint of this time, milliseconds since 1970.
-    pub fn add(&mut self, millis: i64) {
-        let slot = millis & !7;
-        match self.runs.last_mut() {
-            Some((last, count)) if *last == slot => *count += 1,
-            _ => self.runs.push((slot, 1)),
-        }
-    }
-
-    /// Forgets all: the transaction did not commit.
-    pub fn clear(&mut self) {
-        self.runs.clear();
-    }
-}
-
 fn add(counters: &IntCounterVec, labels: &[&str], count: u64) {
     // Label sets are wide and mostly unused: one that never counted is not shown.
     if count > 0 {
@@ -591,8 +580,12 @@ fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
+mod ages;
+mod bounds;
 mod state;
 mod time;
+pub use ages::Ages;
+pub use bounds::{BoundMetrics, WorkerBounds};
 pub use state::StateMetrics;
 pub use time::{TimeMetrics, WatermarkReading, WorkerTime};
 

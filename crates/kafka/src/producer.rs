@@ -28,6 +28,8 @@ const PARTITION_ANY: i32 = -1;
 pub struct TxnProducer {
     topics: Vec<NativeTopic>,
     batch: Vec<native::rd_kafka_message_t>,
+    /// Calls that found the queue full since this was last asked for.
+    waits: u64,
     // Dropped after the topic objects that belong to it.
     producer: BaseProducer<DeliveryContext>,
 }
@@ -73,7 +75,7 @@ impl TxnProducer {
             }
             topics.push(NativeTopic { topic, pointer });
         }
-        Ok(Self { topics, batch: Vec::new(), producer })
+        Ok(Self { topics, batch: Vec::new(), waits: 0, producer })
     }
 
     /// Registers with the transaction coordinator, which ends whatever a former producer of this id left open.
@@ -184,12 +186,13 @@ impl TxnProducer {
                 again.err = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
             }
             from = from.min(self.batch.len());
+            self.waits += 1;
             self.producer.poll(Duration::from_millis(1));
         }
         Ok(())
     }
 
-    fn send_one(&self, outputs: &Outputs, at: usize) -> Result<(), SendError> {
+    fn send_one(&mut self, outputs: &Outputs, at: usize) -> Result<(), SendError> {
         let record = &outputs.records()[at];
         let topic = self.topic(record.target.topic);
         let (payload, len) = parts(outputs.value(record));
@@ -229,6 +232,7 @@ impl TxnProducer {
                     if error != RDKafkaRespErr::RD_KAFKA_RESP_ERR__QUEUE_FULL {
                         return Err(SendError { code: error.into() });
                     }
+                    self.waits += 1;
                     self.producer.poll(Duration::from_millis(1));
                 }
             }
@@ -256,6 +260,11 @@ impl TxnProducer {
         // SAFETY: the client pointer is valid while the producer lives.
         let error = unsafe { native::rd_kafka_flush(self.producer.client().native_ptr(), millis) };
         error == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
+    }
+
+    /// How often the queue was found full since this was last asked for.
+    pub const fn take_waits(&mut self) -> u64 {
+        std::mem::replace(&mut self.waits, 0)
     }
 
     /// Records handed over and not yet acknowledged.

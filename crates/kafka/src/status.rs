@@ -1,9 +1,14 @@
 //! What a worker does right now, for `/v1/status` and for people.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde::Deserialize;
+use throughline_model::NextOffset;
 
+use crate::bounds::BoundReading;
+use crate::classify::Reaction;
+use crate::metrics::PauseReason;
 use crate::restore::RestoreProgress;
 
 /// Lag of one input partition as the client's statistics tell it.
@@ -17,6 +22,8 @@ pub struct Lag {
     pub records: i64,
     /// Age of the last record taken, in seconds; 0 when caught up.
     pub seconds: f64,
+    /// Bytes fetched ahead.
+    pub queued_bytes: u64,
     /// Whether the position has reached the last stable offset with an empty fetch queue. Offsets alone never show it
     /// behind transaction markers.
     pub caught_up: bool,
@@ -35,10 +42,16 @@ pub struct TaskStatus {
     pub partition: i32,
     /// Its state is being read back.
     pub restoring: bool,
-    /// It waits for something outside, for instance a schema.
-    pub stalled: bool,
+    /// Why it is not read now; none: it is.
+    pub paused: Option<PauseReason>,
+    /// Where to resume, as the group remembers it.
+    pub next: NextOffset,
+    /// Number of the last transaction that moved it.
+    pub txn_seq: u64,
     /// Records behind, if known.
     pub lag_records: Option<i64>,
+    /// Age of the record last read where something is left to read, if known.
+    pub lag: Option<Duration>,
     /// How far its restore is, while it is restored.
     pub restore: Option<RestoreProgress>,
 }
@@ -56,8 +69,29 @@ pub struct WorkerStatus {
     pub tasks: Vec<TaskStatus>,
     /// Whether it joined the group at least once.
     pub joined: bool,
-    /// The last fault, empty if none.
-    pub last_fault: String,
+    /// Transactional id, stable over restarts.
+    pub transactional_id: String,
+    /// When a commit was last confirmed, milliseconds since 1970.
+    pub committed_at: Option<i64>,
+    /// The last fault.
+    pub last_fault: Option<FaultStatus>,
+    /// When it was last fenced, or its consumer replaced, milliseconds since 1970, and how often since the start.
+    pub fenced: Option<(i64, u64)>,
+    /// Since when calls are repeated because brokers do not answer, without a commit between; milliseconds since 1970.
+    pub unanswered_since: Option<i64>,
+    /// How full its bounds were in the last second.
+    pub bounds: Vec<BoundReading>,
+}
+
+/// A fault and how it was met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaultStatus {
+    /// When, milliseconds since 1970.
+    pub at: i64,
+    /// How it was met.
+    pub reaction: Reaction,
+    /// What the client said.
+    pub text: String,
 }
 
 // A narrow reader of librdkafka's statistics: everything else is skipped.
@@ -99,6 +133,8 @@ struct PartitionStatistics {
     #[serde(default)]
     fetchq_cnt: i64,
     #[serde(default)]
+    fetchq_size: u64,
+    #[serde(default)]
     fetch_state: String,
     #[serde(default)]
     next_offset: i64,
@@ -131,6 +167,7 @@ pub(crate) fn read_lag(statistics: &[u8]) -> Option<Vec<Lag>> {
                 partition: partition.partition,
                 records: behind + partition.fetchq_cnt,
                 seconds: 0.0,
+                queued_bytes: partition.fetchq_size,
                 caught_up,
                 exhausted_at: (caught_up && partition.ls_offset >= partition.hi_offset && answers(partition.broker))
                     .then_some(statistics.time * 1_000),

@@ -188,6 +188,12 @@ impl<T: Table> ExperienceStage<T> {
         std::mem::take(&mut self.committed)
     }
 
+    /// Customers whose timers fire in one transaction at most; those left over fire in the next.
+    #[must_use]
+    pub const fn timers_max() -> usize {
+        2_000
+    }
+
     /// The committed table.
     pub const fn table(&self) -> &T {
         &self.table

@@ -29,6 +29,6 @@ pub mod local;
 pub use experience_stage::{ExperienceCounts, ExperienceOptions, ExperienceStage};
 pub use gate::FormatGate;
 pub use header::StateHeader;
-pub use normalize_stage::{NormalizeStage, SourceCounts};
+pub use normalize_stage::{NormalizeStage, RejectedShare, SourceCounts};
 pub use options::{Encodings, HealthLimits, OutputSwitches, StaffOutput, Targets, TouchpointOutput};
 pub use table::{LiveAlert, Table};

@@ -57,8 +57,23 @@ pub struct NormalizeStage<S> {
     counts: FxHashMap<SourceKind, SourceCounts>,
     committed: FxHashMap<SourceKind, SourceCounts>,
     health: FxHashMap<TaskId, Health>,
+    /// Partitions paused for their rejected records since this was last asked for.
+    exceeded: u64,
     limits: HealthLimits,
     watermarks: Watermarks,
+}
+
+/// How much of what the source partitions of a worker hold is rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RejectedShare {
+    /// The largest share of a partition in its running window, in hundredths.
+    pub percent_max: u32,
+    /// The share above which a partition is paused.
+    pub percent_limit: u32,
+    /// Partitions that are paused.
+    pub paused: usize,
+    /// Partitions that were paused since this was last asked for.
+    pub exceeded: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -106,6 +121,7 @@ impl<S: SchemaSource> NormalizeStage<S> {
             counts: FxHashMap::default(),
             committed: FxHashMap::default(),
             health: FxHashMap::default(),
+            exceeded: 0,
             limits: HealthLimits::default(),
             watermarks: Watermarks::default(),
         }
@@ -131,6 +147,19 @@ impl<S: SchemaSource> NormalizeStage<S> {
     /// The clocks of the source partitions.
     pub const fn watermarks(&mut self) -> &mut Watermarks {
         &mut self.watermarks
+    }
+
+    /// Shares of rejected records, of windows of which a tenth at least was seen.
+    pub fn rejected(&mut self) -> RejectedShare {
+        let seen = self.health.values().filter(|health| health.records >= self.limits.window_records / 10);
+        let share = seen.map(|health| u64::from(health.rejected) * 100 / u64::from(health.records.max(1))).max();
+        let paused = self.health.values().filter(|health| health.paused).count();
+        RejectedShare {
+            percent_max: share.map_or(0, |share| share.min(100) as u32),
+            percent_limit: (self.limits.rejected_share * 100.0) as u32,
+            paused,
+            exceeded: std::mem::take(&mut self.exceeded),
+        }
     }
 
     /// Tells every inbox partition how far the source partitions have come, if it is time to.
@@ -424,6 +453,7 @@ impl<S> NormalizeStage<S> {
         if health.records >= self.limits.window_records {
             // A source that sends mostly garbage is somebody's mistake: people must look before more of it is taken.
             *health = Health { paused: self.limits.is_exceeded(health.rejected), ..Health::default() };
+            self.exceeded += u64::from(health.paused);
         }
     }
 }

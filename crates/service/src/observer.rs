@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use throughline_kafka::bounds::{Bound, BoundReport};
 use throughline_kafka::classify::Reaction;
 use throughline_kafka::driver::{CommitTimes, Observer};
 use throughline_kafka::local_log::Keeper;
 use throughline_kafka::metrics::{
     AgeOrigin, Ages, CommitPhase, PauseReason, RebalanceKind, SourceRecordCounts, StageMetrics, StateMetrics,
-    TopicLabel, TransactionOutcome, WatermarkReading, WorkerTime,
+    TopicLabel, TransactionOutcome, WatermarkReading, WorkerBounds, WorkerTime,
 };
 use throughline_kafka::restore::RestoreProgress;
 use throughline_kafka::status::Lag;
@@ -34,6 +35,7 @@ pub fn now_millis() -> i64 {
 pub struct Common {
     metrics: StageMetrics,
     state: StateMetrics,
+    bounds: WorkerBounds,
     stage: Stage,
     /// Input topics and what they are, for labels.
     inputs: Vec<(String, TopicLabel)>,
@@ -48,18 +50,21 @@ impl Common {
         stage: Stage,
         metrics: StageMetrics,
         state: StateMetrics,
+        bounds: WorkerBounds,
         inputs: Vec<(String, TopicLabel)>,
     ) -> Self {
-        Self { metrics, state, stage, inputs, produced: BTreeMap::new(), assigned: 0 }
+        Self { metrics, state, bounds, stage, inputs, produced: BTreeMap::new(), assigned: 0 }
     }
 
     fn committed(&mut self, records: u64, took: CommitTimes) {
         self.metrics.transaction(TransactionOutcome::Committed);
         self.metrics.set_stalled(false);
         self.metrics.batch(records, took.apply.as_secs_f64());
+        self.metrics.commit_phase(CommitPhase::Finish, took.finish.as_secs_f64());
         self.metrics.commit_phase(CommitPhase::Drain, took.drain.as_secs_f64());
         self.metrics.commit_phase(CommitPhase::Offsets, took.offsets.as_secs_f64());
         self.metrics.commit_phase(CommitPhase::Commit, took.commit.as_secs_f64());
+        self.metrics.commit_phase(CommitPhase::Publish, took.publish.as_secs_f64());
         for (topic, records) in std::mem::take(&mut self.produced) {
             self.metrics.produced(TopicLabel::Owned(topic), records);
         }
@@ -156,9 +161,10 @@ macro_rules! common {
             self.common.lag(lag);
         }
 
-        fn waiting(&mut self, stalled: usize, restoring: usize) {
-            self.common.metrics.set_paused(PauseReason::Schema, stalled);
-            self.common.metrics.set_paused(PauseReason::Restoring, restoring);
+        fn paused(&mut self, partitions: &[usize; PauseReason::ALL.len()]) {
+            for (reason, partitions) in PauseReason::ALL.iter().zip(partitions) {
+                self.common.metrics.set_paused(*reason, *partitions);
+            }
         }
 
         fn restore(&mut self, partition: Partition, progress: RestoreProgress, is_over: bool) {
@@ -202,6 +208,14 @@ impl<S: SchemaSource> Observer<NormalizeStage<S>> for NormalizeObserver {
         }
     }
 
+    fn bounds(&mut self, processor: &mut NormalizeStage<S>, report: &mut BoundReport) {
+        let rejected = processor.rejected();
+        let used = u64::from(rejected.percent_max);
+        report.read(Bound::RejectedPercent, used, u64::from(rejected.percent_limit), rejected.paused > 0);
+        report.reach(Bound::RejectedPercent, rejected.exceeded);
+        self.common.bounds.show(report);
+    }
+
     fn tick(&mut self, processor: &mut NormalizeStage<S>) {
         processor.set_catalog(self.catalog.latest());
         let now = now_millis();
@@ -229,6 +243,10 @@ pub struct ExperienceObserver {
     pub time: WorkerTime,
     /// Source partitions that were missing a second ago.
     pub missing: usize,
+    /// The most customers whose timers fired in one transaction of this second.
+    pub fired_max: u64,
+    /// Local logs given up so far because their disk was too slow.
+    pub given_up: u64,
     /// Event times of the last transaction.
     pub occurred: Ages,
     /// Received times of the last transaction.
@@ -264,9 +282,23 @@ impl Observer<ExperienceStage<SharedTable>> for ExperienceObserver {
         for role in counts.untargeted {
             metrics.all().alert_untargeted(role);
         }
+        self.fired_max = self.fired_max.max(counts.fired.len() as u64);
         for (clock, delay) in counts.fired {
             self.time.fired(clock.as_str(), delay);
         }
+    }
+
+    fn bounds(&mut self, _processor: &mut ExperienceStage<SharedTable>, report: &mut BoundReport) {
+        let fired = std::mem::take(&mut self.fired_max);
+        let limit = ExperienceStage::<SharedTable>::timers_max() as u64;
+        report.read(Bound::Timers, fired, limit, false);
+        if let Some(keeper) = &self.keeper {
+            let backlog = keeper.backlog();
+            report.read(Bound::LocalLogBacklogBytes, backlog.bytes, backlog.bytes_max, false);
+            report.reach(Bound::LocalLogBacklogBytes, backlog.given_up - self.given_up);
+            self.given_up = backlog.given_up;
+        }
+        self.common.bounds.show(report);
     }
 
     fn tick(&mut self, processor: &mut ExperienceStage<SharedTable>) {

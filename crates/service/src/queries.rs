@@ -4,12 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use throughline_api::{Answer, CustomerBody, CustomersBody, Health, Probe, Queries, Reflects};
-use throughline_api::{Note, PartitionState, PartitionStatus, RestoreStatus, Status, WorkerStatus};
+use throughline_api::{Answer, CustomerBody, CustomersBody, Health, Probe, Queries, Reflects, Status};
 use throughline_codec::record::Encoding;
 use throughline_experience::{Customer, Rules};
 use throughline_kafka::driver::Control;
-use throughline_kafka::restore::RestoreProgress;
 use throughline_model::murmur2::partition_of;
 use throughline_model::{CustomerId, EventTime, IdHasher, IdentifierType, Now, Partition, Purpose, Score};
 use throughline_pipeline::publish::{self, Deployment};
@@ -182,9 +180,8 @@ impl Queries for Committed {
     }
 
     fn status(&self) -> Status {
-        let mut notes = Vec::new();
-        let workers =
-            self.workers.iter().map(|(number, control)| worker_status(*number, control, &mut notes)).collect();
+        let statuses: Vec<_> = self.workers.iter().map(|(number, control)| (*number, control.status())).collect();
+        let (workers, notes) = crate::status::told(&statuses, now_millis());
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             application: self.about.application.clone(),
@@ -199,73 +196,6 @@ impl Queries for Committed {
             notes,
         }
     }
-}
-
-fn worker_status(number: u32, control: &Control, notes: &mut Vec<Note>) -> WorkerStatus {
-    let status = control.status();
-    let mut note = |text: String, action: &str| {
-        notes.push(Note { code: String::new(), text: format!("{}: {text}", status.name), action: action.to_owned() });
-    };
-    if !status.last_fault.is_empty() {
-        note(format!("last fault: {}", status.last_fault), "look at the brokers if it repeats");
-    }
-    if let Some(text) = restoring(&status) {
-        note(text, "wait; other partitions go on");
-    }
-    if status.tasks.iter().any(|task| task.stalled) {
-        note(
-            "a partition waits for a schema, or for somebody to look at its rejected records".to_owned(),
-            "check the registry and the dead letters, then restart this instance",
-        );
-    }
-    WorkerStatus {
-        stage: status.stage.to_owned(),
-        worker: number,
-        phase: status.phase.to_owned(),
-        committed_at: None,
-        partitions: status
-            .tasks
-            .iter()
-            .map(|task| PartitionStatus {
-                topic: task.topic.clone(),
-                partition: task.partition,
-                state: match (task.restoring, task.stalled) {
-                    (true, _) => PartitionState::Restoring,
-                    (_, true) => PartitionState::Paused,
-                    _ => PartitionState::Serving,
-                },
-                paused: task.stalled.then(|| "stalled".to_owned()),
-                next_offset: None,
-                lag_records: task.lag_records.and_then(|lag| u64::try_from(lag).ok()),
-                lag_seconds: None,
-                restore_remaining_records: task.restore.map(|restore| restore.remaining),
-                restore: task.restore.map(|restore| RestoreStatus {
-                    from: restore.origin.as_str().to_owned(),
-                    records: restore.records,
-                    bytes: restore.bytes,
-                    seconds: restore.elapsed.as_secs(),
-                    seconds_left: restore.left.map(|left| left.as_secs()),
-                }),
-                txn_seq: None,
-            })
-            .collect(),
-        bounds: Vec::new(),
-    }
-}
-
-/// What the restores of a worker do, together.
-fn restoring(status: &throughline_kafka::status::WorkerStatus) -> Option<String> {
-    let restores: Vec<_> = status.tasks.iter().filter_map(|task| task.restore).collect();
-    if restores.is_empty() {
-        return None;
-    }
-    let (partitions, sum) = (restores.len(), |of: fn(&RestoreProgress) -> u64| restores.iter().map(of).sum::<u64>());
-    let (records, remaining) = (sum(|at| at.records), sum(|at| at.remaining));
-    let mut text = format!("restoring {partitions} partitions, {records} records read, at most {remaining} to go");
-    if let Some(left) = restores.iter().filter_map(|at| at.left).max() {
-        text += &format!(", about {} s left", left.as_secs());
-    }
-    Some(text)
 }
 
 impl Health for Committed {

@@ -11,7 +11,7 @@ use throughline_config::{Config, HttpOptions, SecretSource};
 use throughline_experience::Rules;
 use throughline_kafka::admin::Admin;
 use throughline_kafka::append::Appender;
-use throughline_kafka::metrics::{StateMetrics, TimeMetrics, WorkerMetrics};
+use throughline_kafka::bounds::MemoryGauge;
 use throughline_model::{Stage, Topic};
 use throughline_pipeline::FormatGate;
 use throughline_pipeline::publish::Deployment;
@@ -23,8 +23,8 @@ use crate::queries::{About, Committed};
 use crate::schemas::Schemas;
 use crate::secrets::secret;
 use crate::table::Views;
-use crate::workers::{Ended, Parts, Worker, catalog_topics, start};
-use crate::{catalog, wiring};
+use crate::workers::{Ended, Metrics, Parts, Worker, catalog_topics, start};
+use crate::{catalog, memory, wiring};
 
 /// Which stages a process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,11 +67,20 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Starts everything. `registry` gets the metrics.
+    /// Starts everything. Memory that an allocator keeps for later cannot be asked for this way.
     ///
     /// # Errors
     /// If something that the service needs is not there.
     pub async fn start(config: &Config, rules: Rules, stages: Stages) -> Result<Self, ServiceError> {
+        Self::start_with(config, rules, stages, || {}).await
+    }
+
+    /// The same; `purge` asks the allocator of this program to give back what it keeps for later.
+    ///
+    /// # Errors
+    /// If something that the service needs is not there, or does not fit into the memory there is.
+    pub async fn start_with(config: &Config, rules: Rules, stages: Stages, purge: fn()) -> Result<Self, ServiceError> {
+        let memory_limit = memory_limit(config, stages)?;
         let keeper = if stages.experience { wiring::keeper(config)? } else { None };
         let client = wiring::client(&config.kafka)?;
         let ids = wiring::ids(config)?;
@@ -84,23 +93,24 @@ impl Instance {
         let catalog = follow_catalog(config, &client, &stop_followers).await?;
         let gate = join_instances(config, stages, &client, &stop_followers).await?;
         let registry = prometheus::Registry::new();
-        let (metrics, state_metrics, time_metrics) =
-            metrics(&registry).map_err(|error| ServiceError::Unexpected(error.to_string()))?;
+        let metrics = Metrics::new(&registry).map_err(|error| ServiceError::Unexpected(error.to_string()))?;
         let rules = Arc::new(rules);
-        metrics.set_build(env!("CARGO_PKG_VERSION"), &rules.version());
-        let views = Views::new(config.topics.partitions.get());
+        metrics.workers.set_build(env!("CARGO_PKG_VERSION"), &rules.version());
+        let memory = Arc::new(MemoryGauge::default());
+        if let Some(limit) = memory_limit {
+            memory::watch(limit, Arc::clone(&memory), metrics.bounds.clone(), purge, Arc::clone(&stop_followers))?;
+        }
         let parts = Parts {
             config,
-            rules: Arc::clone(&rules),
-            ids: ids.clone(),
+            rules,
+            ids,
             schemas,
-            views: Arc::clone(&views),
+            views: Views::new(config.topics.partitions.get()),
             catalog,
             sources: wiring::sources(config)?,
             client: client.clone(),
             metrics,
-            state_metrics,
-            time_metrics,
+            memory,
             keeper,
             gate,
         };
@@ -113,26 +123,7 @@ impl Instance {
         if stages.normalize {
             workers.extend(start(&parts, Stage::Normalize, &report)?);
         }
-        let committed = Arc::new(Committed {
-            views,
-            deployment: Deployment {
-                tenant: config.tenant.clone(),
-                model_version: rules.version(),
-                mixed: false,
-                staff: wiring::experience_options(config, &rules, &ids, &parts.schemas).switches.staff,
-                ids: ids.clone(),
-            },
-            rules,
-            ids,
-            single_view: config.outputs.customers,
-            workers: workers.iter().map(|worker| (worker.number, Arc::clone(&worker.control))).collect(),
-            about: About {
-                application: config.application.clone(),
-                instance: config.instance.id.clone(),
-                started_at: throughline_api::rfc3339(crate::observer::now_millis()),
-                calling_code: config.sources.first().map(|source| source.calling_code.clone()).unwrap_or_default(),
-            },
-        });
+        let committed = Arc::new(committed(&parts, &workers));
         let server = match &config.http {
             Some(http) => Some(serve(config, http, &client, &committed, registry).await?),
             None => None,
@@ -240,8 +231,45 @@ async fn follow_catalog(
     blocking(move || catalog::follow(&reader, &topics, bytes, &stop)).await
 }
 
-fn metrics(registry: &prometheus::Registry) -> Result<(WorkerMetrics, StateMetrics, TimeMetrics), prometheus::Error> {
-    Ok((WorkerMetrics::new(registry)?, StateMetrics::new(registry)?, TimeMetrics::new(registry)?))
+/// The memory that this process may use, into which what its settings allow must fit; none if nobody knows.
+fn memory_limit(config: &Config, stages: Stages) -> Result<Option<u64>, ServiceError> {
+    let found = memory::found().map(|memory| memory.bytes);
+    let limit = config.limits.memory_bytes.or(found);
+    if let Some((limit, found)) = limit.zip(found)
+        && limit > found
+    {
+        tracing::warn!(
+            limit,
+            found,
+            "limits.memory is more than there is: the process may be killed before sources wait"
+        );
+    }
+    limit.map(|limit| memory::check(config, stages, limit).map(|()| limit)).transpose()
+}
+
+/// What the interface can see.
+fn committed(parts: &Parts<'_>, workers: &[Worker]) -> Committed {
+    let config = parts.config;
+    Committed {
+        views: Arc::clone(&parts.views),
+        deployment: Deployment {
+            tenant: config.tenant.clone(),
+            model_version: parts.rules.version(),
+            mixed: false,
+            staff: wiring::experience_options(config, &parts.rules, &parts.ids, &parts.schemas).switches.staff,
+            ids: parts.ids.clone(),
+        },
+        rules: Arc::clone(&parts.rules),
+        ids: parts.ids.clone(),
+        single_view: config.outputs.customers,
+        workers: workers.iter().map(|worker| (worker.number, Arc::clone(&worker.control))).collect(),
+        about: About {
+            application: config.application.clone(),
+            instance: config.instance.id.clone(),
+            started_at: throughline_api::rfc3339(crate::observer::now_millis()),
+            calling_code: config.sources.first().map(|source| source.calling_code.clone()).unwrap_or_default(),
+        },
+    }
 }
 
 /// Calls that wait for the network, off the threads that serve.
@@ -362,7 +390,8 @@ fn fixed_partitions(config: &Config) -> Vec<(String, u32)> {
     specs.filter(|spec| spec.partitions == all && is_fixed(spec.topic)).map(|spec| (spec.name, all)).collect()
 }
 
-/// Runs until a signal: the first drains, a second ends at once. `show` is told five times a second what is restored.
+/// Runs until a signal: the first drains, a second ends at once. `purge` asks the allocator of this program to give back what
+/// it keeps for later; `show` is told five times a second what is restored.
 ///
 /// # Errors
 /// If the service could not start or go on.
@@ -370,9 +399,10 @@ pub async fn run(
     config: &Config,
     rules: Rules,
     stages: Stages,
+    purge: fn(),
     mut show: impl FnMut(Option<Restoring>),
 ) -> Result<(), ServiceError> {
-    let instance = Instance::start(config, rules, stages).await?;
+    let instance = Instance::start_with(config, rules, stages, purge).await?;
     if let Some(address) = instance.address {
         tracing::info!(%address, "serving");
     }

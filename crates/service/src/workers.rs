@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use throughline_config::Config;
 use throughline_experience::Rules;
+use throughline_kafka::bounds::MemoryGauge;
 use throughline_kafka::client::ClientOptions;
 use throughline_kafka::driver::{self, Control, DriverError, DriverOptions, Observer, Start};
 use throughline_kafka::local_log::Keeper;
-use throughline_kafka::metrics::{Ages, StateMetrics, TimeMetrics, TopicLabel, WorkerMetrics};
+use throughline_kafka::metrics::{Ages, BoundMetrics, StateMetrics, TimeMetrics, TopicLabel, WorkerMetrics};
 use throughline_kafka::restore::RestoreOptions;
 use throughline_model::{IdHasher, SourceKind, Stage, Topic};
 use throughline_normalize::{Normalizer, SourceOptions};
@@ -23,6 +24,33 @@ use crate::observer::{Common, ExperienceObserver, LatenessWatch, NormalizeObserv
 use crate::schemas::{CachedSchemas, Schemas};
 use crate::table::{SharedTable, Views};
 use crate::wiring;
+
+/// The metrics of a process.
+pub struct Metrics {
+    /// Of workers.
+    pub workers: WorkerMetrics,
+    /// Of restores and local logs.
+    pub state: StateMetrics,
+    /// Of watermarks and timers.
+    pub time: TimeMetrics,
+    /// Of bounds.
+    pub bounds: BoundMetrics,
+}
+
+impl Metrics {
+    /// Registers all of them.
+    ///
+    /// # Errors
+    /// If the registry has one of the names.
+    pub fn new(registry: &prometheus::Registry) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            workers: WorkerMetrics::new(registry)?,
+            state: StateMetrics::new(registry)?,
+            time: TimeMetrics::new(registry)?,
+            bounds: BoundMetrics::new(registry)?,
+        })
+    }
+}
 
 /// What every worker is built from.
 pub struct Parts<'c> {
@@ -43,11 +71,9 @@ pub struct Parts<'c> {
     /// Client settings.
     pub client: ClientOptions,
     /// Metrics.
-    pub metrics: WorkerMetrics,
-    /// Metrics of restores and local logs.
-    pub state_metrics: StateMetrics,
-    /// Metrics of watermarks and timers.
-    pub time_metrics: TimeMetrics,
+    pub metrics: Metrics,
+    /// Memory of the process.
+    pub memory: Arc<MemoryGauge>,
     /// Which state format is written.
     pub gate: FormatGate,
     /// Local logs; none: the changelog alone.
@@ -137,12 +163,13 @@ fn start_normalize(parts: &Parts<'_>, number: u32, ended: &mpsc::Sender<Ended>) 
     let observer = NormalizeObserver {
         common: Common::new(
             Stage::Normalize,
-            parts.metrics.worker(Stage::Normalize),
-            parts.state_metrics.clone(),
+            parts.metrics.workers.worker(Stage::Normalize),
+            parts.metrics.state.clone(),
+            parts.metrics.bounds.worker(Stage::Normalize),
             labels.collect(),
         ),
         catalog: Arc::clone(&parts.catalog),
-        time: parts.time_metrics.worker(Stage::Normalize),
+        time: parts.metrics.time.worker(Stage::Normalize),
         lateness: LatenessWatch::default(),
     };
     spawn(parts, options(parts.config, Stage::Normalize, number, inputs), number, stage, observer, ended)
@@ -158,14 +185,17 @@ fn start_experience(parts: &Parts<'_>, number: u32, ended: &mpsc::Sender<Ended>)
     let observer = ExperienceObserver {
         common: Common::new(
             Stage::Experience,
-            parts.metrics.worker(Stage::Experience),
-            parts.state_metrics.clone(),
+            parts.metrics.workers.worker(Stage::Experience),
+            parts.metrics.state.clone(),
+            parts.metrics.bounds.worker(Stage::Experience),
             labels,
         ),
         views: Arc::clone(&parts.views),
         keeper: parts.keeper.clone(),
-        time: parts.time_metrics.worker(Stage::Experience),
+        time: parts.metrics.time.worker(Stage::Experience),
         missing: 0,
+        fired_max: 0,
+        given_up: 0,
         occurred: Ages::default(),
         received: Ages::default(),
     };
@@ -186,7 +216,7 @@ where
     P: Processor + Send + 'static,
     O: Observer<P> + 'static,
 {
-    let control = Arc::new(Control::default());
+    let control = Arc::new(Control::with_memory(Arc::clone(&parts.memory)));
     let (client, shared, ended) = (parts.client.clone(), Arc::clone(&control), ended.clone());
     let name = options.name.clone();
     let thread = std::thread::Builder::new()

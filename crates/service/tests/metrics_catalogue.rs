@@ -6,7 +6,7 @@
 use prometheus::Registry;
 use prometheus::core::Collector;
 use throughline_api::ApiMetrics;
-use throughline_kafka::metrics::{StateMetrics, TimeMetrics, WorkerMetrics};
+use throughline_kafka::metrics::{BoundMetrics, StateMetrics, TimeMetrics, WorkerMetrics};
 
 #[test]
 fn the_catalogue_is_the_committed_one() {
@@ -14,12 +14,14 @@ fn the_catalogue_is_the_committed_one() {
     let workers = WorkerMetrics::new(&registry).expect("names are registered once");
     let state = StateMetrics::new(&registry).expect("names are registered once");
     let time = TimeMetrics::new(&registry).expect("names are registered once");
+    let bounds = BoundMetrics::new(&registry).expect("names are registered once");
     let api = ApiMetrics::new(&registry).expect("names are registered once");
     let mut lines: Vec<_> = workers
         .collectors()
         .iter()
         .chain(&state.collectors())
         .chain(&time.collectors())
+        .chain(&bounds.collectors())
         .chain(&api.collectors())
         .map(|metric| line(&**metric))
         .collect();
@@ -34,9 +36,15 @@ fn names_follow_the_grammar() {
     let workers = WorkerMetrics::new(&registry).expect("names are registered once");
     let state = StateMetrics::new(&registry).expect("names are registered once");
     let time = TimeMetrics::new(&registry).expect("names are registered once");
+    let bounds = BoundMetrics::new(&registry).expect("names are registered once");
     let api = ApiMetrics::new(&registry).expect("names are registered once");
-    for metric in
-        workers.collectors().iter().chain(&state.collectors()).chain(&time.collectors()).chain(&api.collectors())
+    for metric in workers
+        .collectors()
+        .iter()
+        .chain(&state.collectors())
+        .chain(&time.collectors())
+        .chain(&bounds.collectors())
+        .chain(&api.collectors())
     {
         let name = metric.desc()[0].fq_name.clone();
         let is_counter = kind(&**metric) == "counter";

@@ -4,6 +4,7 @@ use throughline_model::NextOffset;
 
 use crate::input::{Assignment, TaskId};
 use crate::outputs::Outputs;
+use crate::processor::Stall;
 
 /// An offset to be sent with the transaction, with the number that proves later whether it committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +56,7 @@ pub enum Effect {
         records: u64,
     },
     /// A partition waits for something outside.
-    Stalled(TaskId),
+    Stalled(TaskId, Stall),
     /// End the thread.
     Stop(StopReason),
 }

@@ -21,6 +21,8 @@ pub enum Stall {
     Schema(u32),
     /// Too many records of the partition were rejected.
     Rejecting,
+    /// Even the rejection of a record was refused by the brokers. The worker's own finding; no processor says it.
+    Refused,
 }
 
 /// Takes key and value of a changelog record of a partition.

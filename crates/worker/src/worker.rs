@@ -10,7 +10,7 @@ use crate::effect::{CommitOffset, Effect, Effects, StopReason};
 use crate::input::{Assignment, CommitOutcome, Input, InputRecord, ProduceFault, TaskId};
 use crate::phase::{Asked, Phase, Txn};
 use crate::pressure::Pressure;
-use crate::processor::{ProcessContext, Processor};
+use crate::processor::{ProcessContext, Processor, Stall};
 
 /// Limits of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +98,21 @@ impl<P: Processor> Worker<P> {
     /// Partitions owned, with whether each is being restored.
     pub fn tasks(&self) -> impl Iterator<Item = (TaskId, bool)> + '_ {
         self.tasks.iter().map(|(task, at)| (*task, at.restoring))
+    }
+
+    /// What the group remembers of each owned partition: where to resume, and the number of the last transaction.
+    pub fn committed_positions(&self) -> impl Iterator<Item = (TaskId, NextOffset, u64)> + '_ {
+        self.tasks.iter().map(|(task, at)| (*task, at.committed, at.txn_seq))
+    }
+
+    /// Whether nothing is fetched because memory is short.
+    pub const fn is_pressed(&self) -> bool {
+        self.pressure.holds()
+    }
+
+    /// Whether nothing is fetched for a while after a fault.
+    pub const fn is_waiting(&self) -> bool {
+        self.backoff.is_waiting()
     }
 
     /// Takes an input at `now` and says what to do.
@@ -240,12 +255,12 @@ impl<P: Processor> Worker<P> {
                 let suspect = self.bisection.is_suspect(record.task, record.offset);
                 self.opened(now, effects).count(record.task, suspect);
             }
-            Err(_stall) => {
+            Err(stall) => {
                 task.again = Some(record.offset);
                 task.stalled = true;
                 effects.push(Effect::Pause(record.task));
                 effects.push(Effect::Seek(vec![(record.task, NextOffset(record.offset.0))]));
-                effects.push(Effect::Stalled(record.task));
+                effects.push(Effect::Stalled(record.task, stall));
             }
         }
     }
@@ -379,7 +394,7 @@ impl<P: Processor> Worker<P> {
         {
             task.stalled = true;
             effects.push(Effect::Pause(id));
-            effects.push(Effect::Stalled(id));
+            effects.push(Effect::Stalled(id, Stall::Refused));
         }
         if txn.blameless {
             self.wait(now, effects);

@@ -5,6 +5,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use throughline_config::vocabulary::Stage;
 use throughline_service::{Restoring, ServiceError, Stages};
 
+use crate::allocator::purge;
 use crate::arguments::RunArguments;
 use crate::context::{Context, Deployment};
 use crate::exit::Exit;
@@ -33,7 +34,8 @@ pub fn run(arguments: &RunArguments, context: &Context) -> Result<Exit> {
         .build()
         .context("start the runtime")?;
     let mut bar = Bar::default();
-    let result = runtime.block_on(throughline_service::run(&config, rules, stages, |restoring| bar.show(restoring)));
+    let show = |restoring| bar.show(restoring);
+    let result = runtime.block_on(throughline_service::run(&config, rules, stages, purge, show));
     // Threads that wait for the network are not waited for.
     runtime.shutdown_background();
     Ok(ended(result, context))

@@ -54,9 +54,9 @@ fn lines(status: &Value) -> Vec<String> {
         lines.push(worker_line(worker));
         lines.extend(list(&worker["partitions"]).map(partition_line));
         let held = list(&worker["bounds"]).filter(|bound| bound["holds"] == true);
-        lines.extend(held.map(|bound| {
-            format!("    sources wait: {} {} of {}", text(&bound["bound"]), bound["used"], bound["limit"])
-        }));
+        lines.extend(
+            held.map(|bound| format!("  full: {} {} of {}", text(&bound["bound"]), bound["used"], bound["limit"])),
+        );
     }
     lines
 }
@@ -123,11 +123,15 @@ mod tests {
             "version": "0.1.0", "application": "throughline", "tenant": "acme", "instance": "throughline-0",
             "model_version": "default@1.2", "started_at": "2026-11-20T10:00:00.000Z", "ready": false, "customers": 12,
             "alerts_open": 1,
-            "workers": [{"stage": "experience", "worker": 0, "phase": "restoring", "bounds": [], "partitions": [
+            "workers": [{"stage": "experience", "worker": 0, "phase": "restoring", "committed_at": "2026-11-20T10:00:09.900Z", "bounds": [
+                {"bound": "batch_records", "used": 3, "limit": 20000, "holds": false},
+                {"bound": "memory_bytes", "used": 930, "limit": 1000, "holds": true}
+            ], "partitions": [
                 {"topic": "throughline.experience.inbox", "partition": 3, "state": "restoring", "lag_records": 40,
                  "restore_remaining_records": 900,
                  "restore": {"from": "local_log", "records": 100, "bytes": 9000, "seconds": 1, "seconds_left": 9}},
-                {"topic": "throughline.experience.inbox", "partition": 4, "state": "paused", "paused": "stalled"}
+                {"topic": "throughline.experience.inbox", "partition": 4, "state": "paused", "paused": "backpressure",
+                 "lag_records": 7, "lag_seconds": 1.5, "next_offset": 40, "txn_seq": 3}
             ]}],
             "notes": [{"code": "TL-F01", "text": "experience-0: restoring", "action": "wait; other partitions go on"}]
         });
@@ -137,9 +141,10 @@ mod tests {
             ! experience-0: restoring
               wait; other partitions go on
               throughline explain TL-F01
-            experience 0  restoring, 2 partitions, 40 records behind, 1 restoring
+            experience 0  restoring, 2 partitions, 47 records behind, 1 restoring, committed 2026-11-20T10:00:09.900Z
               throughline.experience.inbox            3  restoring 40 behind, 900 to restore, 100 read, local log, about 9 s left
-              throughline.experience.inbox            4  paused    (stalled)"#]]
+              throughline.experience.inbox            4  paused    7 behind, 1.5 s (backpressure)
+              full: memory_bytes 930 of 1000"#]]
         .assert_eq(&lines(&status).join("\n"));
     }
 }

@@ -26,7 +26,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         while !self.effects.list.is_empty() {
             let effect = self.effects.list.remove(0);
             if let Some(input) = self.effect(effect)? {
-                self.worker.handle(input, now(), &mut self.effects);
+                self.tell(input);
             }
         }
         Ok(())
@@ -60,13 +60,15 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
                 let warm = self.warm.take(task);
                 self.restores.begin(task, continues, warm);
             }
-            Effect::Stalled(task) => {
-                self.stalled.insert(task, Instant::now() + STALL_RETRY);
+            Effect::Stalled(task, stall) => {
+                self.stalled.insert(task, (Instant::now() + STALL_RETRY, stall));
             }
             Effect::Rejoin => self.retake()?,
             Effect::Published { records } => {
                 self.fenced = 0;
                 self.txn_began = None;
+                self.told.committed_at = Some(now().as_millis());
+                self.told.unanswered_since = None;
                 self.logs.committed();
                 self.observer.committed(self.worker.processor_mut(), records, self.last_commit);
             }
@@ -116,6 +118,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
 
     fn try_send(&mut self) -> Result<Result<(), ProduceFault>, DriverError> {
         let sent = self.producer.send(&self.effects.outputs);
+        self.note_sent();
         self.observer.produced(&self.effects.outputs);
         self.logs.collect(&self.effects.outputs);
         self.effects.outputs.clear();
@@ -160,6 +163,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
     }
 
     fn commit(&mut self, offsets: &[CommitOffset]) -> Result<CommitOutcome, DriverError> {
+        self.note_size();
         let began = Instant::now();
         let deadline = began + self.options.transaction_age_max;
         if let Err(fault) = self.try_send()? {
@@ -186,9 +190,11 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         let outcome = self.end_transaction()?;
         self.last_commit = CommitTimes {
             apply: std::mem::take(&mut self.applying),
+            finish: std::mem::take(&mut self.finishing),
             drain: drained - began,
             offsets: sent - drained,
             commit: sent.elapsed(),
+            publish: Duration::ZERO,
         };
         Ok(outcome)
     }

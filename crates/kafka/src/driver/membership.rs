@@ -10,7 +10,8 @@ use throughline_worker::{Assignment, Input, Processor, TaskId};
 
 use super::metadata::Committed;
 use super::stranded::Looks;
-use super::{Driver, DriverError, DriverOptions, FENCED_MAX, Observer, Start};
+use super::{Driver, DriverError, DriverOptions, FENCED_MAX, Observer, Start, now};
+use crate::bounds::MemoryLevel;
 use crate::classify::{Reaction, classify};
 use crate::client::ClientOptions;
 use crate::context::{Notice, WorkerContext};
@@ -87,7 +88,9 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
                     self.observer.rebalanced(kind, partitions.len());
                     let tasks = self.tasks_of(&partitions);
                     if !lost {
-                        let (identity, time) = (self.restores.identity.as_ref(), self.options.restore.warm);
+                        let identity = self.restores.identity.as_ref();
+                        let has_room = self.control.memory().level() == MemoryLevel::Room;
+                        let time = if has_room { self.options.restore.warm } else { Duration::ZERO };
                         self.warm.keep(&tasks, self.worker.processor(), &self.logs, identity, time);
                     }
                     if lost {
@@ -187,6 +190,8 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
     /// Forgets everything that belonged to what the worker held.
     fn forget_held(&mut self) -> Result<(), DriverError> {
         self.fenced += 1;
+        let times = self.told.fenced.map_or(0, |(_, times)| times);
+        self.told.fenced = Some((now().as_millis(), times + 1));
         if self.fenced >= FENCED_MAX {
             return Err(DriverError::FencedRepeatedly(self.fenced, self.options.transactional_id.clone()));
         }

@@ -69,6 +69,11 @@ impl WarmPartitions {
         self.0.remove(&task).filter(|(until, _)| *until > Instant::now()).map(|(_, state)| state)
     }
 
+    /// Forgets everything: its memory is needed.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
     /// Forgets what nobody came back for.
     pub(super) fn expire(&mut self) {
         self.0.retain(|_, (until, _)| *until > Instant::now());

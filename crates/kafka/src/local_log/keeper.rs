@@ -62,11 +62,24 @@ pub struct Figures {
     pub given_up: [u64; 2],
 }
 
+/// What waits for the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backlog {
+    /// Bytes that wait.
+    pub bytes: u64,
+    /// At most.
+    pub bytes_max: u64,
+    /// Logs given up because more would have waited, since the start.
+    pub given_up: u64,
+}
+
 #[derive(Debug, Default)]
 struct Shared {
     queued_bytes: AtomicUsize,
     bytes: AtomicU64,
     given_up: [AtomicU64; 2],
+    /// Logs given up because the disk was too slow, since the start.
+    overrun: AtomicU64,
     claims: Mutex<BTreeSet<i32>>,
 }
 
@@ -199,6 +212,7 @@ impl Keeper {
         if self.shared.queued_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > self.options.backlog_bytes_max {
             self.shared.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
             log.alive.store(false, Ordering::Relaxed);
+            self.shared.overrun.fetch_add(1, Ordering::Relaxed);
             self.order(Order::GiveUp { partition: log.partition });
             return;
         }
@@ -221,6 +235,16 @@ impl Keeper {
         Figures {
             bytes: self.shared.bytes.load(Ordering::Relaxed),
             given_up: [0, 1].map(|at: usize| self.shared.given_up[at].swap(0, Ordering::Relaxed)),
+        }
+    }
+
+    /// What waits for the disk.
+    #[must_use]
+    pub fn backlog(&self) -> Backlog {
+        Backlog {
+            bytes: self.shared.queued_bytes.load(Ordering::Relaxed) as u64,
+            bytes_max: self.options.backlog_bytes_max as u64,
+            given_up: self.shared.overrun.load(Ordering::Relaxed),
         }
     }
 

@@ -35,7 +35,7 @@ mod writer;
 pub use disk::{Disk, Folder, Lock, LockError};
 pub use index::latest;
 pub(crate) use keeper::now_millis;
-pub use keeper::{Claim, Figures, GivenUp, Keeper, KeeperOptions, Kept};
+pub use keeper::{Backlog, Claim, Figures, GivenUp, Keeper, KeeperOptions, Kept};
 pub use snapshot::Merged;
 pub use survey::{Damage, FileSurvey, Survey, Verdict, read, survey};
 pub use writer::{Limits, LogWriter};

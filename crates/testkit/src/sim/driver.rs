@@ -110,7 +110,7 @@ impl World {
                 }
                 instance.restore_queue.push(task);
             }
-            Effect::Stalled(task) => {
+            Effect::Stalled(task, _) => {
                 let until = self.now + STALL_RETRY;
                 self.instances[i].stalled.push((task, until));
             }

@@ -318,7 +318,7 @@ fn effect_text(effect: &Effect, outputs: &mut Outputs) -> String {
         }
         Effect::Rejoin => "rejoin".to_owned(),
         Effect::Published { records } => format!("published {records}"),
-        Effect::Stalled(task) => format!("stalled {}", task.partition),
+        Effect::Stalled(task, _) => format!("stalled {}", task.partition),
         Effect::Stop(_) => "stop".to_owned(),
     }
 }

@@ -288,7 +288,7 @@ impl World {
             Effect::Pause(task) => drop(self.paused.insert(task)),
             Effect::Resume(task) => drop(self.paused.remove(&task)),
             Effect::StartRestore(task) => self.restoring.push(task),
-            Effect::Stalled(task) => self.stalled.push(task),
+            Effect::Stalled(task, _) => self.stalled.push(task),
             Effect::Published { .. } => {}
             Effect::Assign(assignments) => {
                 for assignment in assignments {
