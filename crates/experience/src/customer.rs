@@ -9,9 +9,9 @@ use throughline_model::{
 
 use crate::alerts::{self, AlertBook, Evaluation, OpenAlert};
 use crate::consent;
-use crate::emission::{Emission, ValuedTouchpoint};
+use crate::emission::{Component, Emission, ValuedTouchpoint};
 use crate::memories::Memories;
-use crate::profile::Profile;
+use crate::profile::{Kept, Profile};
 use crate::reasons::FoldedReasons;
 use crate::recent::{Entry, RecentList, WHOLE_MIX};
 use crate::rules::Rules;
@@ -216,10 +216,10 @@ impl Customer {
         let expected = (self.core.sums.count >= scope.rules.read.baseline.touchpoints_min)
             .then(|| self.core.sums.lifetime.mean())
             .flatten();
-        self.add(self.entry(touchpoint, &valued, removed), scope.rules);
+        self.add(self.entry(touchpoint, &valued, removed), scope.rules, emit);
         self.core.as_of = self.core.as_of.max(header.occurred_at);
         self.core.first_at = Some(self.core.first_at.map_or(header.occurred_at, |first| first.min(header.occurred_at)));
-        self.take_in_profile(touchpoint);
+        self.take_in_profile(touchpoint, emit);
         self.dirty.insert(Part::Core);
         self.dirty.insert(Part::Recent);
         if self.allows(Purpose::Service, self.as_of(), scope.rules) {
@@ -293,13 +293,13 @@ impl Customer {
         }
     }
 
-    fn add(&mut self, entry: Entry, rules: &Rules) {
+    fn add(&mut self, entry: Entry, rules: &Rules, emit: &mut dyn FnMut(Emission<'_>)) {
         if entry.is_valenced() {
             self.core.sums.add(&entry, &rules.fold.half_life);
             self.core.channels.add(&entry, &rules.fold.half_life);
         }
         self.recent.insert(entry);
-        self.fold_leaving(rules);
+        self.fold_leaving(rules, emit);
     }
 
     fn retract(&mut self, entry: &Entry, rules: &Rules) {
@@ -310,13 +310,15 @@ impl Customer {
     }
 
     /// Extremes cannot be subtracted: they are folded only when an entry can no longer be revised.
-    fn fold_leaving(&mut self, rules: &Rules) {
-        let leaving = self.recent.leaving();
+    fn fold_leaving(&mut self, rules: &Rules, emit: &mut dyn FnMut(Emission<'_>)) {
+        let (leaving, capped) = self.recent.leaving();
+        (0..capped).for_each(|_| emit(Emission::Capped(Component::Recent)));
         for entry in self.recent.entries.drain(..leaving) {
             let core = &mut self.core;
             core.channels.fold(&entry);
             core.reasons.fold(&entry, rules.fold.half_life.relationship, core.sums.relationship.landmark);
-            core.memories.fold(&entry, &rules.fold);
+            let forgotten = core.memories.fold(&entry, &rules.fold);
+            (0..forgotten).for_each(|_| emit(Emission::Capped(Component::Memories)));
             core.surveys.fold(&entry);
             if entry.is_valenced() {
                 core.folded_valenced_at = core.folded_valenced_at.max(Some(entry.occurred_at));
@@ -344,7 +346,7 @@ impl Customer {
         self.profile = self.profile.take().filter(|profile| **profile != Profile::default());
     }
 
-    fn take_in_profile(&mut self, touchpoint: &Touchpoint<'_>) {
+    fn take_in_profile(&mut self, touchpoint: &Touchpoint<'_>, emit: &mut dyn FnMut(Emission<'_>)) {
         let (header, body) = (touchpoint.header(), touchpoint.body());
         let asserted = header.identifiers.iter().any(|identifier| identifier.trust == Trust::Asserted);
         if !asserted && body.attributes.is_empty() {
@@ -353,13 +355,19 @@ impl Customer {
         let source = source_of(touchpoint);
         let profile = self.profile.get_or_insert_with(Box::default);
         let mut moved = false;
+        let mut note = |kept: Kept, component| {
+            moved |= kept != Kept::Unchanged;
+            if kept == Kept::Displaced {
+                emit(Emission::Capped(component));
+            }
+        };
         for attribute in &body.attributes {
-            moved |= profile.declare(attribute, header.occurred_at, source);
+            note(profile.declare(attribute, header.occurred_at, source), Component::Attributes);
         }
         for identifier in &header.identifiers {
             // The identifier that routed here is the customer; linking it to itself says nothing.
             if identifier.hash != self.node.hash() {
-                moved |= profile.link(identifier, body.source, header.occurred_at);
+                note(profile.link(identifier, body.source, header.occurred_at), Component::Links);
             }
         }
         self.profile_moved(moved);
@@ -465,7 +473,8 @@ impl Customer {
                 Some(_) => self.retract(&entry, rules),
             }
         }
-        self.fold_leaving(rules);
+        // Two halves of a customer together may hold more than one; what leaves for that is no sign of a full state.
+        self.fold_leaving(rules, &mut |_| ());
         self.dirty.insert(Part::Core);
         self.dirty.insert(Part::Recent);
         if let Some(profile) = other.profile {

@@ -1,6 +1,6 @@
 //! What a touchpoint makes the outside hear.
 
-use throughline_model::{EventTime, NodeId};
+use throughline_model::{EventTime, NodeId, closed_set};
 
 use crate::alerts::AlertTransition;
 use crate::valuation::Valuation;
@@ -14,6 +14,25 @@ pub enum Emission<'a> {
     /// A transition of an alert. A suppressed one is counted always, published only where configuration says so, and
     /// never if its reason is consent.
     Alert(Box<AlertTransition>),
+    /// Something left the state because its component was full, by a fixed order. Counted, never published.
+    Capped(Component),
+}
+
+closed_set! {
+    /// The components of a customer's state that have a cap (4.14). The strongest reasons are chosen rather than kept, so that
+    /// a weaker one is not a loss.
+    pub enum Component {
+        /// Entries of the recent list that left before their seven days were over.
+        Recent = "recent",
+        /// Memories of stores and partners.
+        Memories = "memories",
+        /// Attribute values.
+        Attributes = "attributes",
+        /// Asserted identifiers.
+        Links = "links",
+        /// Alerts.
+        Alerts = "alerts",
+    }
 }
 
 /// What the experience stage adds to a touchpoint.

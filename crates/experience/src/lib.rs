@@ -43,7 +43,7 @@ pub mod alerts;
 
 pub use alerts::{AlertTransition, OpenAlert};
 pub use customer::{Customer, Part, PartSet, Scope};
-pub use emission::{Emission, ValuedTouchpoint};
+pub use emission::{Component, Emission, ValuedTouchpoint};
 pub use rules::Rules;
 pub use score::ScoreView;
 pub use timers::{Dues, Fired};

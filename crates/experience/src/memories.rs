@@ -130,10 +130,10 @@ pub struct Memories {
 }
 
 impl Memories {
-    /// Takes in an entry that leaves the recent list.
-    pub fn fold(&mut self, entry: &Entry, fold: &Fold) {
+    /// Takes in an entry that leaves the recent list; how many scopes left for it.
+    pub fn fold(&mut self, entry: &Entry, fold: &Fold) -> usize {
         self.add(entry, fold);
-        self.cap();
+        self.cap()
     }
 
     /// Joins the memories of another state.
@@ -173,8 +173,9 @@ impl Memories {
         }
     }
 
-    /// Above the caps the scopes with the smallest magnitudes leave.
-    fn cap(&mut self) {
+    /// Above the caps the scopes with the smallest magnitudes leave; how many did.
+    fn cap(&mut self) -> usize {
+        let before = self.scopes.len();
         for is_kind in [(|scope| matches!(scope, MemoryScope::Store(_))) as fn(&MemoryScope) -> bool, |scope| {
             matches!(scope, MemoryScope::Partner(_))
         }] {
@@ -186,6 +187,7 @@ impl Memories {
                 self.scopes.remove(weakest);
             }
         }
+        before - self.scopes.len()
     }
 
     /// What is remembered at `at`, of what was folded and what is recent.

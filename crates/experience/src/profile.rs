@@ -40,6 +40,17 @@ pub struct Link {
     pub last_seen_at: EventTime,
 }
 
+/// What became of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Nothing changed: something later is known.
+    Unchanged,
+    /// It is held.
+    Changed,
+    /// It is held, or it left at once: the oldest had to.
+    Displaced,
+}
+
 /// The profile part of a customer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Profile {
@@ -52,8 +63,8 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Takes in a declared value; returns whether it changed anything. The latest attribute time of a source holds.
-    pub fn declare(&mut self, attribute: &Attribute<'_>, occurred_at: EventTime, source: &str) -> bool {
+    /// Takes in a declared value. The latest attribute time of a source holds.
+    pub fn declare(&mut self, attribute: &Attribute<'_>, occurred_at: EventTime, source: &str) -> Kept {
         self.keep_attribute(AttributeValue {
             name: attribute.name.as_ref().into(),
             source: source.into(),
@@ -64,7 +75,7 @@ impl Profile {
         })
     }
 
-    fn keep_attribute(&mut self, value: AttributeValue) -> bool {
+    fn keep_attribute(&mut self, value: AttributeValue) -> Kept {
         let place =
             self.attributes.binary_search_by(|held| (&held.name, &held.source).cmp(&(&value.name, &value.source)));
         match place {
@@ -75,7 +86,7 @@ impl Profile {
                 if later {
                     self.attributes[at] = value;
                 }
-                later
+                if later { Kept::Changed } else { Kept::Unchanged }
             }
             Err(at) => {
                 self.attributes.insert(at, value);
@@ -84,19 +95,22 @@ impl Profile {
                         .min_by_key(|&at| self.attributes[at].valid_from)
                         .expect("there are more than the cap");
                     self.attributes.remove(oldest);
+                    return Kept::Displaced;
                 }
-                true
+                Kept::Changed
             }
         }
     }
 
-    /// Notes an identifier that was asserted; returns whether it changed anything.
-    pub fn link(&mut self, identifier: &Identifier, source: SourceKind, at: EventTime) -> bool {
-        identifier.trust == Trust::Asserted
-            && self.keep_link(Link { kind: identifier.kind, hash: identifier.hash, source, last_seen_at: at })
+    /// Notes an identifier if it was asserted.
+    pub fn link(&mut self, identifier: &Identifier, source: SourceKind, at: EventTime) -> Kept {
+        if identifier.trust != Trust::Asserted {
+            return Kept::Unchanged;
+        }
+        self.keep_link(Link { kind: identifier.kind, hash: identifier.hash, source, last_seen_at: at })
     }
 
-    fn keep_link(&mut self, link: Link) -> bool {
+    fn keep_link(&mut self, link: Link) -> Kept {
         match self.links.binary_search_by_key(&(link.kind, link.hash), |held| (held.kind, held.hash)) {
             Ok(at) => {
                 let held = &mut self.links[at];
@@ -104,7 +118,7 @@ impl Profile {
                 if later {
                     *held = link;
                 }
-                later
+                if later { Kept::Changed } else { Kept::Unchanged }
             }
             Err(at) => {
                 self.links.insert(at, link);
@@ -113,8 +127,9 @@ impl Profile {
                         .min_by_key(|&at| (self.links[at].last_seen_at, std::cmp::Reverse(self.links[at].hash)))
                         .expect("there are more than the cap");
                     self.links.remove(oldest);
+                    return Kept::Displaced;
                 }
-                true
+                Kept::Changed
             }
         }
     }

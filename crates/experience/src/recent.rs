@@ -119,13 +119,14 @@ impl RecentList {
         self.entries.last().map(|entry| entry.received_at)
     }
 
-    /// How many of the oldest entries have to leave.
+    /// How many of the oldest entries have to leave, and how many of those only because the list is full.
     #[must_use]
-    pub fn leaving(&self) -> usize {
-        let Some(newest) = self.newest() else { return 0 };
+    pub fn leaving(&self) -> (usize, usize) {
+        let Some(newest) = self.newest() else { return (0, 0) };
         let oldest_kept = newest.plus_millis(-WINDOW);
         let expired = self.entries.iter().take_while(|entry| entry.received_at < oldest_kept).count();
-        expired.max(self.entries.len().saturating_sub(ENTRIES_MAX))
+        let over = self.entries.len().saturating_sub(ENTRIES_MAX);
+        (expired.max(over), over.saturating_sub(expired))
     }
 
     /// Whether an entry of a touchpoint that happened at `occurred_at` could have left the list by the time a revision of

@@ -4,7 +4,7 @@ mod support;
 
 use proptest::prelude::*;
 use support::{Draft, Story, day, touch, valenced};
-use throughline_experience::{Customer, Rules, ScoreView};
+use throughline_experience::{Component, Customer, Rules, ScoreView};
 use throughline_model::touchpoint::{Attribute, Evidence, Identifier};
 use throughline_model::{
     Channel, ConsentStatus, EventTime, EvidenceKind, Fate, Hash128, IdentifierType, LateReason, OwnerKind, Purpose,
@@ -314,6 +314,7 @@ fn asserted_identifiers_become_links() {
         story.play(draft);
     }
     assert_eq!(story.customer.view(&story.rules, day(0.0)).links.len(), 16);
+    assert_eq!(story.capped, [Component::Links; 41 - 16]);
 }
 
 #[test]
@@ -333,10 +334,32 @@ fn a_score_is_due_when_a_number_moved_by_a_hundredth() {
 }
 
 #[test]
+fn what_leaves_a_full_component_is_told_and_what_is_old_is_not() {
+    let mut story = Story::default();
+    story.play_all((0..40).map(|number| valenced(number, f64::from(number), 0.5)));
+    assert!(story.customer.recent.entries.len() < 10, "seven days of one a day");
+    assert_eq!(story.capped, []);
+    for number in 100..140 {
+        let draft = touch(number, TouchpointType::PageViewed, 50.0).with(|body| {
+            body.attributes.push(Attribute {
+                name: format!("name-{number}").into(),
+                value: "x".into(),
+                purpose: "service".into(),
+                valid_from: None,
+                expires_at: None,
+            });
+        });
+        story.play(draft);
+    }
+    assert_eq!(story.capped, [Component::Attributes; 40 - 32]);
+}
+
+#[test]
 fn the_recent_list_is_capped() {
     let mut story = Story::default();
     story.play_all((0..200).map(|number| valenced(number, f64::from(number) / 100.0, 0.5)));
     assert_eq!(story.customer.recent.entries.len(), 128);
+    assert_eq!(story.capped, [Component::Recent; 200 - 128]);
     let score = story.customer.score(&story.rules, day(2.0));
     assert_eq!((score.touchpoints, score.reasons.len()), (200, 5));
     assert_eq!(score.reasons[0].touchpoint_id, support::id(199), "equal valences: the latest matter most");

@@ -186,7 +186,7 @@ mod tests {
         let text = br#"{"name":"x","time":70,"brokers":{
             "a:1/1":{"nodeid":1,"state":"UP","rxidle":40000},"b:1/2":{"nodeid":2,"state":"UP","rxidle":3000000},
             "c:1/3":{"nodeid":3,"state":"DOWN","rxidle":40000}},"topics":{"t":{"age":1,"partitions":{
-            "0":{"partition":0,"broker":1,"fetch_state":"active","fetchq_cnt":3,"next_offset":10,"ls_offset":15,"hi_offset":90},
+            "0":{"partition":0,"broker":1,"fetch_state":"active","fetchq_cnt":3,"fetchq_size":900,"next_offset":10,"ls_offset":15,"hi_offset":90},
             "1":{"partition":1,"broker":1,"fetch_state":"active","fetchq_cnt":0,"next_offset":15,"ls_offset":15},
             "3":{"partition":3,"broker":2,"fetch_state":"active","fetchq_cnt":0,"next_offset":15,"ls_offset":15},
             "4":{"partition":4,"broker":3,"fetch_state":"active","fetchq_cnt":0,"next_offset":15,"ls_offset":15},
@@ -197,6 +197,7 @@ mod tests {
         lags.sort_by_key(|lag| lag.partition);
         let facts: Vec<_> = lags.iter().map(|lag| (lag.partition, lag.records, lag.caught_up)).collect();
         assert_eq!(facts, [(0, 8, false), (1, 0, true), (3, 0, true), (4, 0, true), (5, 0, true)]);
+        assert_eq!(lags.iter().map(|lag| lag.queued_bytes).sum::<u64>(), 900);
         let exhausted: Vec<_> = lags.iter().map(|lag| lag.exhausted_at).collect();
         assert_eq!(
             exhausted,

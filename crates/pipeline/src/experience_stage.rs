@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use throughline_experience::Rules;
+use throughline_experience::{Component, Rules};
 use throughline_model::alert::{AlertSeverity, AlertState, AlertType, Transition, TransitionReason};
 use throughline_model::{FateCounts, IdHasher, NextOffset, Now, Topic};
 use throughline_worker::{DumpSink, InputRecord, Outputs, ProcessContext, Processor, Stall, StateMismatch, TaskId};
@@ -66,6 +66,10 @@ pub struct ExperienceCounts {
     pub detected: Vec<(AlertType, i64)>,
     /// Roles of published recipients that the routing has no target for.
     pub untargeted: Vec<&'static str>,
+    /// What left full components of customers, in the order of [`Component::ALL`].
+    pub capped: [u64; Component::ALL.len()],
+    /// Bytes of the largest customer that was written.
+    pub customer_bytes_max: u64,
     /// Customers whose timers fired, by clock, and how long after their time, milliseconds of that clock.
     pub fired: Vec<(ClockKind, i64)>,
 }
@@ -79,6 +83,10 @@ impl ExperienceCounts {
         self.detected.append(&mut other.detected);
         self.untargeted.append(&mut other.untargeted);
         self.fired.append(&mut other.fired);
+        for (sum, count) in self.capped.iter_mut().zip(std::mem::take(&mut other.capped)) {
+            *sum += count;
+        }
+        self.customer_bytes_max = self.customer_bytes_max.max(std::mem::take(&mut other.customer_bytes_max));
         other.touchpoints = FateCounts::default();
     }
 }
@@ -390,6 +398,7 @@ impl<T: Table> ExperienceStage<T> {
                 outputs.record(Topic::ExperienceChangelog, Some(folding.task.partition)).key(&key(folding.node, group));
             if value.is_empty() { writer.end() } else { writer.value(|out| out.extend_from_slice(value)).end() }
         }
+        self.counts.customer_bytes_max = self.counts.customer_bytes_max.max(self.scratch.len() as u64);
         self.overlay.at_mut(folding.at).encoded = Some(self.scratch.as_slice().into());
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use throughline_experience::Component;
 use throughline_kafka::bounds::{Bound, BoundReport};
 use throughline_kafka::classify::Reaction;
 use throughline_kafka::driver::{CommitTimes, Observer};
@@ -245,6 +246,8 @@ pub struct ExperienceObserver {
     pub missing: usize,
     /// The most customers whose timers fired in one transaction of this second.
     pub fired_max: u64,
+    /// Bytes of the largest customer written in this second.
+    pub customer_bytes_max: u64,
     /// Local logs given up so far because their disk was too slow.
     pub given_up: u64,
     /// Event times of the last transaction.
@@ -282,6 +285,10 @@ impl Observer<ExperienceStage<SharedTable>> for ExperienceObserver {
         for role in counts.untargeted {
             metrics.all().alert_untargeted(role);
         }
+        for (component, count) in Component::ALL.iter().zip(counts.capped) {
+            self.common.bounds.capped(component.as_str(), count);
+        }
+        self.customer_bytes_max = self.customer_bytes_max.max(counts.customer_bytes_max);
         self.fired_max = self.fired_max.max(counts.fired.len() as u64);
         for (clock, delay) in counts.fired {
             self.time.fired(clock.as_str(), delay);
@@ -292,6 +299,9 @@ impl Observer<ExperienceStage<SharedTable>> for ExperienceObserver {
         let fired = std::mem::take(&mut self.fired_max);
         let limit = ExperienceStage::<SharedTable>::timers_max() as u64;
         report.read(Bound::Timers, fired, limit, false);
+        let largest = std::mem::take(&mut self.customer_bytes_max);
+        report.read(Bound::CustomerBytes, largest, CUSTOMER_BYTES_MAX, false);
+        report.reach(Bound::CustomerBytes, u64::from(largest >= CUSTOMER_BYTES_MAX));
         if let Some(keeper) = &self.keeper {
             let backlog = keeper.backlog();
             report.read(Bound::LocalLogBacklogBytes, backlog.bytes, backlog.bytes_max, false);
@@ -324,6 +334,9 @@ impl Observer<ExperienceStage<SharedTable>> for ExperienceObserver {
         }
     }
 }
+
+/// A customer is never larger: the caps of its components add up to less.
+const CUSTOMER_BYTES_MAX: u64 = 512 << 10;
 
 /// Beyond the last bound of lateness: a month, in milliseconds.
 const BEYOND: i64 = 30 * throughline_model::time::DAY;

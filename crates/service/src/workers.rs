@@ -195,6 +195,7 @@ fn start_experience(parts: &Parts<'_>, number: u32, ended: &mpsc::Sender<Ended>)
         time: parts.metrics.time.worker(Stage::Experience),
         missing: 0,
         fired_max: 0,
+        customer_bytes_max: 0,
         given_up: 0,
         occurred: Ages::default(),
         received: Ages::default(),

@@ -13,7 +13,7 @@ use super::{
     UPDATE_INTERVAL,
 };
 use crate::customer::{Customer, Scope};
-use crate::emission::Emission;
+use crate::emission::{Component, Emission};
 use crate::valuation::Valuation;
 
 /// Evaluations a low score must hold.
@@ -508,6 +508,7 @@ impl Run<'_, '_, '_, '_, '_> {
             self.end(weakest, AlertState::Closed, (Transition::Closed, TransitionReason::Capped));
         }
         self.book.records.remove(weakest);
+        (self.emit)(Emission::Capped(Component::Alerts));
     }
 
     fn emit(&mut self, transition: AlertTransition) {

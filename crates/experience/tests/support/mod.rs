@@ -141,6 +141,7 @@ pub struct Story {
     pub customer: Customer,
     pub alerts: Vec<AlertTransition>,
     pub touchpoints: Vec<Published>,
+    pub capped: Vec<throughline_experience::Component>,
     pub rebuild: bool,
 }
 
@@ -152,6 +153,7 @@ impl Default for Story {
             customer: Customer::new(node()),
             alerts: Vec::new(),
             touchpoints: Vec::new(),
+            capped: Vec::new(),
             rebuild: false,
         }
     }
@@ -167,9 +169,10 @@ impl Story {
     /// Applies when the worker's clock shows `now`.
     pub fn play_at(&mut self, draft: Draft, now: Now) -> Fate {
         let scope = Scope { rules: &self.rules, ids: &self.ids, now, rebuild: self.rebuild };
-        let (alerts, touchpoints) = (&mut self.alerts, &mut self.touchpoints);
+        let (alerts, touchpoints, capped) = (&mut self.alerts, &mut self.touchpoints, &mut self.capped);
         self.customer.apply(&draft.build(), &scope, &mut |emission| match emission {
             Emission::Alert(transition) => alerts.push(*transition),
+            Emission::Capped(component) => capped.push(component),
             Emission::Touchpoint(valued) => touchpoints.push(Published {
                 retracted: valued.retracted,
                 valuation: valued.valuation.clone(),
@@ -187,6 +190,7 @@ impl Story {
         let (alerts, echo) = (&mut self.alerts, self.customer.echo());
         self.customer.fire(&echo, stream, &scope, &mut |emission| match emission {
             Emission::Alert(transition) => alerts.push(*transition),
+            Emission::Capped(_) => {}
             Emission::Touchpoint(_) => panic!("time alone publishes no touchpoint"),
         })
     }

@@ -21,8 +21,8 @@ metric_set! {
         /// How often a bound was reached, by stage and bound. For most of them that is what a backlog looks like; memory_bytes,
         /// producer_queue_records and rejected_percent mean that sources waited.
         reached: counter("throughline_bound_reached_total") ["stage", "bound"],
-        /// What left the state of a customer because its component was full, by component (recent, reasons, memories,
-        /// attributes, links, alerts, customer).
+        /// What left the state of a customer because its component was full, by component (recent, memories, attributes,
+        /// links, alerts).
         capped: counter("throughline_state_capped_total") ["component"],
     }
 }
@@ -42,11 +42,6 @@ impl BoundMetrics {
         let labels = ["", Bound::MemoryBytes.as_str()];
         self.used.with_label_values(&labels).set(signed(used));
         self.limit.with_label_values(&labels).set(signed(limit));
-    }
-
-    /// Counts what left the state of customers; `component` is one of those that the state has.
-    pub fn capped(&self, component: &str, count: u64) {
-        add(&self.capped, &[component], count);
     }
 }
 
@@ -80,6 +75,11 @@ impl WorkerBounds {
         for (bound, times) in Bound::ALL.iter().zip(report.reached) {
             add(&self.set.reached, &[self.stage.as_str(), bound.as_str()], times);
         }
+    }
+
+    /// Counts what left the state of customers; `component` is one of those that the state has.
+    pub fn capped(&self, component: &'static str, count: u64) {
+        add(&self.set.capped, &[component], count);
     }
 
     fn replace(&mut self, now: [Shown; Bound::ALL.len()]) {

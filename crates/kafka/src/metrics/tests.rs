@@ -1,6 +1,7 @@
 use prometheus::{Encoder, TextEncoder};
 
 use super::*;
+use crate::bounds::{Bound, BoundReport};
 
 fn metrics() -> (Registry, WorkerMetrics) {
     let registry = Registry::new();
@@ -131,4 +132,34 @@ fn partitions_leave_with_their_series() {
     );
     worker.forget(topic, Partition(7));
     assert!(!shown(&registry).iter().any(|line| line.contains("partition=\"7\"")));
+}
+
+#[test]
+fn bounds_of_a_stage_add_up_over_its_workers_and_leave_with_them() {
+    let registry = Registry::new();
+    let metrics = BoundMetrics::new(&registry).expect("an empty registry");
+    let (mut one, mut two) = (metrics.worker(Stage::Experience), metrics.worker(Stage::Experience));
+    let mut report = BoundReport::default();
+    report.read(Bound::OverlayBytes, 30, 64, false);
+    report.read(Bound::MemoryBytes, 90, 100, true);
+    report.reach(Bound::MemoryBytes, 1);
+    one.show(&report);
+    two.show(&report);
+    metrics.memory(90, 100);
+    one.capped("recent", 2);
+    let expected = [
+        r#"throughline_bound_used{bound="overlay_bytes",stage="experience"} 60"#,
+        r#"throughline_bound_limit{bound="overlay_bytes",stage="experience"} 128"#,
+        r#"throughline_bound_held_workers{bound="memory_bytes",stage="experience"} 2"#,
+        r#"throughline_bound_reached_total{bound="memory_bytes",stage="experience"} 2"#,
+        r#"throughline_bound_reached_total{bound="batch_records",stage="experience"} 0"#,
+        r#"throughline_bound_used{bound="memory_bytes",stage=""} 90"#,
+        r#"throughline_bound_limit{bound="memory_bytes",stage=""} 100"#,
+        r#"throughline_state_capped_total{component="recent"} 2"#,
+    ];
+    assert_shown(&registry, &expected);
+    one.show(&BoundReport::default());
+    drop(two);
+    assert_shown(&registry, &[r#"throughline_bound_used{bound="overlay_bytes",stage="experience"} 0"#]);
+    assert_shown(&registry, &[r#"throughline_bound_held_workers{bound="memory_bytes",stage="experience"} 0"#]);
 }

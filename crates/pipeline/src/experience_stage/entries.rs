@@ -414,6 +414,7 @@ impl Emitting<'_, '_> {
                 );
             }
             Emission::Alert(transition) => self.alert(&transition),
+            Emission::Capped(component) => self.counts.capped[usize::from(component.code())] += 1,
         }
     }
 
