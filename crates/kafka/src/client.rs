@@ -100,6 +100,9 @@ impl ClientOptions {
         config
             // librdkafka wants a group id even where partitions are assigned by hand; nothing is ever committed to it.
             .set("group.id", format!("{client_id}-reader"))
+            // The operator's belongs to the workers: a short one would be refused beside the session timeout that a reader has
+            // and never uses.
+            .set("max.poll.interval.ms", "300000")
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "error")
@@ -124,6 +127,19 @@ impl ClientOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_poll_interval_of_the_operator_is_for_workers_alone() {
+        let settings = vec![("max.poll.interval.ms".to_owned(), "7000".to_owned())];
+        let options = ClientOptions { brokers: "localhost:9092".to_owned(), settings };
+        let created = |config: ClientConfig| config.create::<rdkafka::consumer::BaseConsumer>().is_ok();
+        assert_eq!(options.consumer("a", "g", "i", 6_000).get("max.poll.interval.ms"), Some("7000"));
+        assert!(created(options.consumer("a", "g", "i", 6_000)));
+        assert!(
+            created(options.reader("a", true)),
+            "restores must not end where it is shorter than the default session"
+        );
+    }
 
     #[test]
     fn every_client_has_the_password_itself() {
