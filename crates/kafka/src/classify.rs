@@ -131,6 +131,8 @@ mod tests {
             (Code::IllegalGeneration, abort, Reaction::Abort),
             (Code::UnknownMemberId, abort, Reaction::Abort),
             (Code::FencedInstanceId, abort, Reaction::Abort),
+            // Told by a poll, so without flags: the notice that partitions are lost follows.
+            (Code::PollExceeded, none, Reaction::Abort),
             (Code::MessageSizeTooLarge, none, Reaction::AbortContent),
             (Code::InvalidRecord, abort, Reaction::AbortContent),
             (Code::OutOfOrderSequenceNumber, fatal, Reaction::Ask),

@@ -1,6 +1,7 @@
 //! One thread that runs a worker on librdkafka: polls, hands over, carries out effects, reports what came of them.
 
 mod carry_out;
+mod expelled;
 mod local;
 mod membership;
 mod metadata;
@@ -245,6 +246,7 @@ pub(super) struct Driver<P, O> {
     /// Tells our transactions from those of others with the same number.
     sender: u64,
     looks: stranded::Looks,
+    membership: expelled::Membership,
 }
 
 /// Runs a worker until it is drained.
@@ -295,6 +297,7 @@ pub fn run<P: Processor, O: Observer<P>>(
         receiving: None,
         sender: metadata::new_sender(),
         looks: stranded::Looks::anew(),
+        membership: expelled::Membership::default(),
     };
     let result = driver.run().map_err(|error| advised(error, &driver.options));
     driver.logs.close_all();
@@ -323,6 +326,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         while !self.stopped {
             self.poll()?;
             self.notices()?;
+            self.leave_if_expelled();
             self.step_restores()?;
             self.unstall()?;
             self.watch_memory()?;

@@ -4,24 +4,57 @@
 mod counting;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use counting::{Counting, spec};
+use counting::{Counting, Hold, spec};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use throughline_kafka::admin::Admin;
 use throughline_kafka::client::ClientOptions;
-use throughline_kafka::driver::{Control, DriverError, DriverOptions, Observer, Start, run};
+use throughline_kafka::driver::{CommitTimes, Control, DriverError, DriverOptions, Observer, Start, run};
 use throughline_kafka::restore::RestoreOptions;
 use throughline_model::{Stage, Topic};
 use throughline_testkit::broker::{Broker, unique_name};
+use throughline_testkit::cluster::{Cluster, ClusterOptions};
+use throughline_testkit::proxy::{Action, Api, Fault, Proxy, Side};
 use throughline_worker::WorkerOptions;
 
-struct Silent;
-impl Observer<Counting> for Silent {}
+/// What a worker went through.
+#[derive(Debug, Default, Clone)]
+struct Seen {
+    /// Records of each committed transaction.
+    committed: Vec<u64>,
+    /// Endings of the others.
+    ended_otherwise: Vec<&'static str>,
+    /// Changes of its partitions.
+    rebalanced: Vec<&'static str>,
+}
+
+#[derive(Default, Clone)]
+struct Watching(Arc<Mutex<Seen>>);
+
+impl Watching {
+    fn seen(&self) -> Seen {
+        self.0.lock().expect("seen").clone()
+    }
+}
+
+impl Observer<Counting> for Watching {
+    fn committed(&mut self, _processor: &mut Counting, records: u64, _took: CommitTimes) {
+        self.0.lock().expect("seen").committed.push(records);
+    }
+
+    fn ended_otherwise(&mut self, outcome: &'static str) {
+        self.0.lock().expect("seen").ended_otherwise.push(outcome);
+    }
+
+    fn rebalanced(&mut self, kind: &'static str, _partitions: usize) {
+        self.0.lock().expect("seen").rebalanced.push(kind);
+    }
+}
 
 struct Deployment {
     client: ClientOptions,
@@ -31,7 +64,17 @@ struct Deployment {
 
 impl Deployment {
     fn new(partitions: u32) -> Self {
-        let client = ClientOptions { brokers: Broker::shared().to_owned(), settings: Vec::new() };
+        Self::with_settings(partitions, &[])
+    }
+
+    /// The same with settings of librdkafka.
+    fn with_settings(partitions: u32, settings: &[(&str, &str)]) -> Self {
+        Self::on(Broker::shared().to_owned(), partitions, settings)
+    }
+
+    fn on(brokers: String, partitions: u32, settings: &[(&str, &str)]) -> Self {
+        let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let client = ClientOptions { brokers, settings };
         let deployment = Self { client, prefix: unique_name("driver"), partitions };
         let admin = Admin::new(&deployment.client, Duration::from_secs(10)).expect("an admin client");
         let specs: Vec<_> = [deployment.input(), deployment.output(), deployment.changelog()]
@@ -85,14 +128,27 @@ impl Deployment {
     }
 
     fn start(&self, instance: &str) -> Running {
-        let control = Arc::new(Control::default());
-        let (client, options, shared) = (self.client.clone(), self.options(instance), Arc::clone(&control));
-        let partitions = self.partitions;
-        let thread = std::thread::spawn(move || run(client, options, Counting::new(partitions), shared, Silent));
-        Running { control, thread }
+        self.start_with(self.options(instance), None)
+    }
+
+    fn start_with(&self, options: DriverOptions, hold: Option<Arc<Hold>>) -> Running {
+        let (control, watching) = (Arc::new(Control::default()), Watching::default());
+        let (client, shared, observer) = (self.client.clone(), Arc::clone(&control), watching.clone());
+        let processor = Counting::new(self.partitions).held_at(hold);
+        let thread = std::thread::spawn(move || run(client, options, processor, shared, observer));
+        Running { control, watching, thread }
     }
 
     fn produce(&self, keys: impl Iterator<Item = (String, Vec<u8>)>) {
+        self.produce_records(keys.map(|(key, value)| (None, key, value)));
+    }
+
+    /// The same to given partitions.
+    fn produce_to(&self, keys: impl Iterator<Item = (i32, &'static str)>) {
+        self.produce_records(keys.map(|(partition, key)| (Some(partition), key.to_owned(), b"x".to_vec())));
+    }
+
+    fn produce_records(&self, records: impl Iterator<Item = (Option<i32>, String, Vec<u8>)>) {
         let producer: BaseProducer = ClientConfig::new()
             .set("bootstrap.servers", &self.client.brokers)
             .set("partitioner", "murmur2_random")
@@ -100,8 +156,9 @@ impl Deployment {
             .create()
             .expect("a producer");
         let topic = self.input();
-        for (key, value) in keys {
+        for (partition, key, value) in records {
             let mut record = BaseRecord::to(&topic).key(&key).payload(&value);
+            record.partition = partition;
             while let Err((_, again)) = producer.send(record) {
                 record = again;
                 producer.poll(Duration::from_millis(5));
@@ -118,10 +175,26 @@ impl Deployment {
 
 struct Running {
     control: Arc<Control>,
+    watching: Watching,
     thread: JoinHandle<Result<(), DriverError>>,
 }
 
 impl Running {
+    /// How many partitions it has.
+    fn held(&self) -> usize {
+        self.control.status().tasks.len()
+    }
+
+    /// Waits for a condition while it runs.
+    fn wait_until(&self, what: &str, mut condition: impl FnMut() -> bool) {
+        let began = Instant::now();
+        while !condition() {
+            assert!(began.elapsed() < Duration::from_secs(90), "not {what}: {:?}", self.control.status());
+            assert!(!self.thread.is_finished(), "the worker ended before {what}: {:?}", self.control.status());
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+
     fn drain(self) {
         self.control.drain();
         self.thread.join().expect("no panic").expect("a clean end");
@@ -227,4 +300,94 @@ fn partitions_that_a_killed_member_left_with_nobody_are_found() {
     }
     again.drain();
     other.drain();
+}
+
+/// Settings of a worker that may stay away from its consumer for a short time only: a static member that does, stops telling
+/// that it is alive, and loses its place when its session has ended.
+const SHORT_POLL: [(&str, &str); 1] = [("max.poll.interval.ms", "5000")];
+const SHORT_SESSION: Duration = Duration::from_secs(3);
+
+#[test]
+fn scenario_07_a_poll_that_comes_too_late() {
+    let deployment = Deployment::with_settings(4, &SHORT_POLL);
+    let options = |instance: &str| DriverOptions { session_timeout: SHORT_SESSION, ..deployment.options(instance) };
+    let hold = Arc::new(Hold::default());
+    let first = deployment.start_with(options("a"), Some(Arc::clone(&hold)));
+    let second = deployment.start_with(options("b"), None);
+    first.wait_until("sharing with the second", || first.held() == 2 && second.held() == 2);
+    // One for each partition: the first one is stopped by one of them, inside of a transaction.
+    deployment.produce_to((0..4).map(|partition| (partition, Hold::KEY)));
+    hold.wait();
+    deployment.produce(keys(1_000));
+    second.wait_until("alone with all partitions", || second.held() == 4);
+    let _taken_over = deployment.outputs(1_004);
+    hold.release();
+    first.wait_until("given partitions again", || first.held() == 2 && second.held() == 2);
+    deployment.produce(keys(1_000));
+    assert_each_once_beside_holds(&deployment.outputs(2_004), 2_000);
+    let seen = first.watching.seen();
+    assert!(seen.rebalanced.contains(&"lost"), "the first one was told: {seen:?}");
+    first.drain();
+    second.drain();
+}
+
+fn assert_each_once_beside_holds(outputs: &BTreeMap<(String, u64), u32>, records: u64) {
+    let counted = outputs.iter().filter(|((key, _), _)| key != Hold::KEY).map(|(at, times)| (at.clone(), *times));
+    assert_each_once(&counted.collect(), records);
+}
+
+/// While librdkafka waits for an answer to a rebalance it tells nobody that partitions are lost: a member that the group forgot
+/// meanwhile takes part again with partitions that it never gave back and that another one has moved, and what it commits
+/// under its new id is accepted.
+#[test]
+fn scenario_07_a_poll_that_comes_too_late_while_the_group_rebalances() {
+    let cluster = Cluster::start(&ClusterOptions { brokers: 1, ..ClusterOptions::default() }).expect("a broker starts");
+    let proxy = Proxy::start(&cluster.endpoints(0)).expect("a proxy starts");
+    let deployment = Deployment::on(proxy.bootstrap(), 4, &SHORT_POLL);
+    let options = |instance: &str| DriverOptions { session_timeout: SHORT_SESSION, ..deployment.options(instance) };
+    let hold = Arc::new(Hold::default());
+    // The transaction that it begins after it woke is still open when it takes part in the group again.
+    let worker = WorkerOptions { commit_interval: 6_000, records_max: 500, uncommitted_bytes_max: 1 << 20 };
+    let first = deployment.start_with(DriverOptions { worker, ..options("a") }, Some(Arc::clone(&hold)));
+    deployment.produce(keys(2_000));
+    let _counted = deployment.outputs(2_000);
+    deployment.produce_to((0..4).map(|partition| (partition, Hold::KEY)));
+    hold.wait();
+    // It is asked to give some back, and does not answer before its session ends.
+    let second = deployment.start_with(options("b"), None);
+    second.wait_until("alone with all partitions", || second.held() == 4);
+    deployment.produce(keys(800));
+    let _taken_over = deployment.outputs(2_804);
+    // The group waits for the second before it takes the first in again.
+    let name = options("b").name;
+    let held = proxy.inject(Fault::once(Api::JoinGroup, Side::Request, Action::Hold).of(&name));
+    hold.release();
+    assert!(held.wait_met(Duration::from_secs(30)), "the second is asked to join again");
+    let began = Instant::now();
+    while first.control.status().phase != "open" && began.elapsed() < Duration::from_secs(3) {
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+    drop(held);
+    first.wait_until("given partitions again", || first.held() == 2 && second.held() == 2);
+    deployment.produce(keys(1_000));
+    assert_each_once_beside_holds(&deployment.outputs(3_804), 3_800);
+    first.drain();
+    second.drain();
+}
+
+#[test]
+fn scenario_12_a_full_producer_queue_is_waited_for() {
+    let deployment = Deployment::with_settings(1, &[("queue.buffering.max.messages", "100")]);
+    let records = 3_000;
+    deployment.produce((0..records).map(|at| (format!("k{at}"), b"x".to_vec())));
+    let worker = WorkerOptions { commit_interval: 3_000, records_max: records, uncommitted_bytes_max: 1 << 20 };
+    let options = DriverOptions { worker, ..deployment.options("a") };
+    let worker = deployment.start_with(options, None);
+    assert_each_once(&deployment.outputs(records), records);
+    let seen = worker.watching.seen();
+    // Each record has an output with a header, one call each, and a changelog record without, in arrays.
+    let largest = seen.committed.iter().max().copied().unwrap_or(0);
+    assert!(largest >= 1_000, "far more at once than the queue takes: {seen:?}");
+    assert!(seen.ended_otherwise.is_empty(), "a full queue aborts nothing: {seen:?}");
+    worker.drain();
 }

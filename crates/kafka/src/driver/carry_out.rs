@@ -216,7 +216,8 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             let Some(group) = self.consumer.group_metadata() else { return Ok(Some(CommitOutcome::Fenced)) };
             // A consumer that lost its place presents no member id, and perhaps no generation. A group that is empty by now
             // would take that from anybody, and one that still knows the static id would say that another process has it.
-            if self.consumer.assignment_lost() {
+            // Nor does one that the group forgot and took in again hold what it held (`expelled.rs`).
+            if self.consumer.assignment_lost() || !self.is_member() {
                 return Ok(Some(CommitOutcome::Abortable(ProduceFault::Transient)));
             }
             match self.producer.send_offsets(&list, &group, Duration::from_secs(2)) {

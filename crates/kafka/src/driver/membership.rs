@@ -123,6 +123,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
 
     fn assigned(&mut self, partitions: &[(String, i32)]) -> Result<(), DriverError> {
         self.joined = true;
+        self.note_membership();
         self.observer.rebalanced("assigned", partitions.len());
         tracing::info!(worker = self.options.name, partitions = partitions.len(), "assigned");
         let tasks = self.tasks_of(partitions);
@@ -216,6 +217,10 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         self.replace_producer()?;
         if self.consumer.assignment_lost() && self.leaving.is_empty() {
             // The notice that says so follows.
+            return Ok(());
+        }
+        if !self.is_member() {
+            // Nothing of it is ours: it is given back.
             return Ok(());
         }
         let assigned = self.consumer.assignment()?;

@@ -2,7 +2,7 @@
 //!
 //! A static member that is killed after the group told it to give a partition back, and before it joined again without it,
 //! leaves that partition with nobody: the next process with its id takes its place over without a rebalance, and nothing
-//! moves until something else changes the group. (Found by a seed of the simulation; `kafka_stranded.rs` shows it on a
+//! moves until something else changes the group. (Found by a seed of the simulation; `kafka_driver.rs` shows it on a
 //! broker.) So whoever joins anew looks at the whole group after a while. If a partition is with nobody twice in a row, it
 //! gives its own back and joins again, which makes the group rebalance.
 
@@ -74,7 +74,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
 
     /// Gives everything back and joins with the same member id. The group rebalances because what the member says about its
     /// partitions has changed.
-    fn join_again(&mut self) {
+    pub(super) fn join_again(&mut self) {
         self.consumer.unsubscribe();
         let topics: Vec<&str> = self.options.inputs.iter().map(String::as_str).collect();
         if let Err(error) = self.consumer.subscribe(&topics) {

@@ -1,6 +1,9 @@
 //! A processor small enough to check by eye: one count per key, in the changelog and in the output.
 
+#![allow(dead_code, reason = "every test program uses a part of this module")]
+
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -21,9 +24,52 @@ pub fn spec(name: String, partitions: u32) -> TopicSpec {
     }
 }
 
+/// A place in which a worker thread stands still, inside of its processor, until it is let go.
+#[derive(Debug, Default)]
+pub struct Hold {
+    stands: Mutex<Stands>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    #[default]
+    NotYet,
+    Still,
+    Released,
+}
+
+impl Hold {
+    /// The key of the record that stops whoever is held, once.
+    pub const KEY: &str = "hold";
+
+    fn stand_still(&self) {
+        let mut stands = self.stands.lock().expect("stands");
+        if *stands == Stands::NotYet {
+            *stands = Stands::Still;
+            self.changed.notify_all();
+        }
+        drop(self.changed.wait_while(stands, |stands| *stands == Stands::Still).expect("stands"));
+    }
+
+    /// Waits until somebody stands still.
+    pub fn wait(&self) {
+        let (stands, limit) = (self.stands.lock().expect("stands"), Duration::from_secs(60));
+        let waited = self.changed.wait_timeout_while(stands, limit, |stands| *stands == Stands::NotYet);
+        assert!(!waited.expect("stands").1.timed_out(), "nobody stands still after {limit:?}");
+    }
+
+    /// Lets go.
+    pub fn release(&self) {
+        *self.stands.lock().expect("stands") = Stands::Released;
+        self.changed.notify_all();
+    }
+}
+
 /// Counts records by key.
 #[derive(Debug, Default)]
 pub struct Counting {
+    hold: Option<Arc<Hold>>,
     partitions: u32,
     table: HashMap<TaskId, HashMap<Vec<u8>, u64>>,
     overlay: HashMap<(TaskId, Vec<u8>), u64>,
@@ -32,6 +78,11 @@ pub struct Counting {
 impl Counting {
     pub fn new(partitions: u32) -> Self {
         Self { partitions, ..Self::default() }
+    }
+
+    /// The same, standing still at the record with the key of a hold.
+    pub fn held_at(self, hold: Option<Arc<Hold>>) -> Self {
+        Self { hold, ..self }
     }
 }
 
@@ -72,6 +123,9 @@ impl Processor for Counting {
         outputs: &mut Outputs,
     ) -> Result<(), Stall> {
         let key = record.key.expect("keyed").to_vec();
+        if let Some(hold) = self.hold.as_ref().filter(|_| key == Hold::KEY.as_bytes()) {
+            hold.stand_still();
+        }
         let text = String::from_utf8(key.clone()).expect("text");
         if context.reject {
             outputs
