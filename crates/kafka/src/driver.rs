@@ -434,13 +434,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             Reaction::Stop => match error {
                 KafkaError::MessageConsumption(rdkafka::error::RDKafkaErrorCode::AutoOffsetReset)
                 | KafkaError::MessageConsumption(rdkafka::error::RDKafkaErrorCode::OffsetOutOfRange) => {
-                    // Retention overtook a partition while it waited. Which one the assignment of the next start tells.
-                    Err(DriverError::Refused(format!(
-                        "{error}: input that group {} has not read is gone from {}; nothing is reset silently, and the next \
-                         start names the partition, the offsets and the command",
-                        self.options.group,
-                        self.options.inputs.join(", ")
-                    )))
+                    Err(self.overtaken(error))
                 }
                 _ => Err(DriverError::Client(error.clone())),
             },

@@ -1,9 +1,11 @@
 //! Restores on a real Kafka: with a local log only the difference is read, and whatever is wrong with the log, the counts are
-//! exact. Scenarios 8, 9 and 13 of the failure scenarios that every release survives.
+//! exact. Scenarios 6, 8, 9 and 13 of the failure scenarios that every release survives.
 
 mod counting;
+mod restoring;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -19,6 +21,7 @@ use throughline_kafka::client::ClientOptions;
 use throughline_kafka::driver::{Control, DriverError, DriverOptions, Observer, Start, run};
 use throughline_kafka::local_log::{Folder, Keeper, KeeperOptions, survey};
 use throughline_kafka::restore::{RestoreOptions, RestoreProgress};
+use throughline_kafka::status::WorkerStatus;
 use throughline_model::{Partition, Stage, Topic};
 use throughline_testkit::broker::{Broker, unique_name};
 use throughline_worker::WorkerOptions;
@@ -36,6 +39,9 @@ impl Observer<Counting> for Watching {
 }
 
 const PARTITIONS: u32 = 4;
+
+/// How long anything may take; only reached when something is wrong.
+const LIMIT: Duration = Duration::from_secs(60);
 
 struct Deployment {
     client: ClientOptions,
@@ -99,7 +105,7 @@ impl Deployment {
             worker: WorkerOptions { commit_interval: 50, records_max: 500, uncommitted_bytes_max: 1 << 20 },
             transaction_timeout: Duration::from_secs(8),
             transaction_age_max: Duration::from_secs(4),
-            session_timeout: Duration::from_secs(6),
+            session_timeout: Duration::from_secs(3),
             connect_timeout: Duration::from_secs(30),
             poll_records_max: 100,
             restore,
@@ -121,14 +127,22 @@ impl Deployment {
     }
 
     fn produce(&self, records: u64) {
+        self.produce_all((0..records).map(|at| at % 97));
+    }
+
+    /// One record for every so many of these keys.
+    fn produce_keys(&self, keys: Range<u64>, every: usize) {
+        self.produce_all(keys.step_by(every));
+    }
+
+    fn produce_all(&self, keys: impl Iterator<Item = u64>) {
         let producer: BaseProducer = ClientConfig::new()
             .set("bootstrap.servers", &self.client.brokers)
             .set("partitioner", "murmur2_random")
             .create()
             .expect("a producer");
         let topic = self.topic("in");
-        for at in 0..records {
-            let key = format!("k{}", at % 97);
+        for key in keys.map(|at| format!("k{at}")) {
             let mut record = BaseRecord::to(&topic).key(&key).payload("x");
             while let Err((_, again)) = producer.send(record) {
                 record = again;
@@ -190,6 +204,16 @@ impl Running {
             assert!(began.elapsed() < Duration::from_secs(60), "restored {} partitions", seen.len());
             assert!(!self.thread.is_finished(), "the worker runs");
             std::thread::yield_now();
+        }
+    }
+
+    /// Waits for something that its status says.
+    fn wait_until(&self, what: &str, condition: impl Fn(&WorkerStatus) -> bool) {
+        let began = Instant::now();
+        while !condition(&self.control.status()) {
+            assert!(began.elapsed() < LIMIT, "not {what}: {:?}", self.control.status());
+            assert!(!self.thread.is_finished(), "the worker ended before it was {what}");
+            std::thread::park_timeout(Duration::from_millis(5));
         }
     }
 
@@ -305,6 +329,147 @@ fn scenario_08_a_changelog_that_was_made_anew_is_refused_and_its_log_is_not_used
     std::fs::remove_dir_all(&deployment.directory).expect("removed");
 }
 
+/// At the end of the changelog there is nothing but what was left of dropped transactions, with gaps before it.
+#[test]
+fn scenario_08_a_changelog_whose_tail_was_compacted_away_restores_the_same() {
+    let deployment = Deployment::new("compacted");
+    let first = deployment.start(false);
+    for records in [500, 1_000] {
+        // Every key has a record in each of them.
+        deployment.produce(500);
+        deployment.assert_counts(records);
+    }
+    first.drain();
+    let compacting = [
+        ("cleanup.policy", "compact"),
+        ("segment.ms", "100"),
+        ("min.cleanable.dirty.ratio", "0.001"),
+        ("delete.retention.ms", "0"),
+    ];
+    deployment.alter_changelog(&compacting);
+    // 97 keys and 4 headers, and beside them what is in the segment that is written: two dropped records of each partition.
+    let (written, left) = (deployment.changelog_records(), 97 + 4 + 8);
+    assert!(written > left, "there is something to compact: {written} records");
+    let dropped = deployment.open_transaction(0..PARTITIONS as i32);
+    let began = Instant::now();
+    loop {
+        dropped.abort_transaction(LIMIT).expect("aborted");
+        if deployment.changelog_records() <= left {
+            break;
+        }
+        assert!(began.elapsed() < LIMIT, "compacted: {} records", deployment.changelog_records());
+        // A segment that is full is compacted when the next one has begun.
+        std::thread::park_timeout(Duration::from_millis(150));
+        deployment.write_open(&dropped, 0..PARTITIONS as i32);
+    }
+    let second = deployment.start(false);
+    assert_eq!(second.restored(), Read { local: 0, changelog: 97 + 4 });
+    deployment.produce(500);
+    deployment.assert_counts(1_500);
+    second.drain();
+}
+
+#[test]
+fn scenario_08_a_changelog_that_begins_behind_the_local_log_is_refused() {
+    let deployment = Deployment::new("behind");
+    let first = deployment.start(true);
+    deployment.produce(1_000);
+    deployment.assert_counts(1_000);
+    let records = deployment.settle(&first, 1_000);
+    first.drain();
+    let known = position(&deployment.folders()[0]);
+    let without = deployment.start(false);
+    deployment.produce(1_000);
+    deployment.assert_counts(records + 1_000);
+    without.drain();
+    // What is between both is nowhere: neither in the log nor in the changelog.
+    let (_, high) = deployment.range("changelog", 0);
+    let low = deployment.delete_records("changelog", 0, Offset::Offset(high - 3));
+    assert!(known < low && low < high, "{known} {low} {high}");
+    let why = deployment.start(true).refusal();
+    let state = format!("state of {}[0] cannot be continued", deployment.topic("changelog"));
+    assert!(why.contains(&state) && why.contains("deleted from its start"), "{why}");
+    let low = deployment.delete_records("changelog", 0, Offset::End);
+    let why = deployment.start(true).refusal();
+    assert!(why.contains(&state) && why.contains(&format!("offsets {low} to {high} hold nothing")), "{why}");
+    std::fs::remove_dir_all(&deployment.directory).expect("removed");
+}
+
+/// Keys of a changelog that takes a second or two to read.
+const KEYS: u64 = 200_000;
+
+/// A second worker joins and leaves again and again while the first one reads state back: what was read for a partition that went
+/// away in the middle belongs to nobody.
+fn check_storm(name: &str, has_log: bool) {
+    let deployment = Deployment::new(name);
+    deployment.fill(KEYS);
+    // The state of one partition cannot be read to its end before the storm is over.
+    let open = deployment.open_transaction(0..1);
+    let start = |instance: &str| {
+        let directory = deployment.directory.join(instance);
+        let keeper = has_log.then(|| Keeper::start(KeeperOptions::new(directory)).expect("free"));
+        deployment.start_as(instance, RestoreOptions { keeper, ..RestoreOptions::default() })
+    };
+    let restoring = |status: &WorkerStatus| status.tasks.iter().any(|task| task.restoring);
+    let first = start("a");
+    for round in 0..3 {
+        first.wait_until("reading all of it", |status| status.tasks.len() == PARTITIONS as usize && restoring(status));
+        let second = start("b");
+        second.wait_until("given partitions", |status| !status.tasks.is_empty());
+        assert!(restoring(&first.control.status()) || restoring(&second.control.status()), "round {round}");
+        second.drain();
+    }
+    open.abort_transaction(LIMIT).expect("aborted");
+    first.wait_until("restored", |status| status.tasks.len() == PARTITIONS as usize && !restoring(status));
+    deployment.produce_keys(0..KEYS, 100);
+    let outputs = counting::read(&deployment.client, &deployment.topic("out"), PARTITIONS, KEYS / 100);
+    assert_eq!(outputs.len() as u64, KEYS / 100, "one for each record");
+    assert!(
+        outputs.iter().all(|((_, count), times)| (*count, *times) == (8, 1)),
+        "each goes on from what was restored"
+    );
+    first.drain();
+    if has_log {
+        std::fs::remove_dir_all(&deployment.directory).expect("removed");
+    }
+}
+
+#[test]
+fn scenario_06_rebalances_while_much_state_is_read_back() {
+    check_storm("storm", false);
+}
+
+#[test]
+fn scenario_06_rebalances_while_much_state_is_read_back_with_local_logs() {
+    check_storm("storm-log", true);
+}
+
+#[test]
+fn scenario_13_input_that_retention_deletes_while_it_waits_is_refused() {
+    let deployment = Deployment::new("overtaken");
+    let first = deployment.start(false);
+    deployment.produce(1_000);
+    deployment.assert_counts(1_000);
+    first.drain();
+    deployment.produce(500);
+    let (_, next) = deployment.range("in", 0);
+    // Its state cannot be read to the end yet, so that its input is not read either.
+    let open = deployment.open_transaction(0..1);
+    let second = deployment.start(false);
+    second.wait_until("restoring", |status| status.tasks.iter().any(|task| task.partition == 0 && task.restoring));
+    let low = deployment.delete_records("in", 0, Offset::End);
+    assert_eq!(low, next);
+    open.abort_transaction(LIMIT).expect("aborted");
+    let why = second.refusal();
+    let (topic, group) = (deployment.topic("in"), &deployment.prefix);
+    assert!(
+        why.contains(&format!("input {topic}[0]")) && why.contains(&format!("the first one left is {low}")),
+        "{why}"
+    );
+    let command = format!("--group {group} --topic {topic}:0 --reset-offsets --to-earliest --execute");
+    assert!(why.contains("kafka-consumer-groups.sh") && why.contains(&command), "{why}");
+}
+
 #[test]
 fn scenario_13_input_that_retention_deleted_is_refused() {
     let deployment = Deployment::new("retention");
@@ -313,7 +478,7 @@ fn scenario_13_input_that_retention_deleted_is_refused() {
     deployment.assert_counts(1_000);
     first.drain();
     deployment.produce(500);
-    let low = deployment.delete_records("in", 0);
+    let low = deployment.delete_records("in", 0, Offset::End);
     let why = deployment.start(false).refusal();
     let (topic, group) = (deployment.topic("in"), &deployment.prefix);
     assert!(
@@ -352,45 +517,4 @@ fn input_that_lost_its_end_is_refused() {
     let why = deployment.start(false).refusal();
     assert!(why.contains(&format!("input {}[2]", deployment.topic("in"))), "{why}");
     assert!(why.contains("goes on at offset 500, and the topic ends at 0"), "{why}");
-}
-
-impl Deployment {
-    /// Deletes every record of a partition, and returns its first offset then.
-    fn delete_records(&self, name: &str, partition: i32) -> i64 {
-        use rdkafka::admin::{AdminClient, AdminOptions};
-        let client: AdminClient<rdkafka::client::DefaultClientContext> =
-            self.client.admin("outside").create().expect("an admin client");
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&self.topic(name), partition, Offset::End).expect("an offset");
-        Self::runtime().block_on(client.delete_records(&list, &AdminOptions::new())).expect("deleted");
-        let consumer: BaseConsumer = self.client.reader("outside", false).create().expect("a consumer");
-        consumer.fetch_watermarks(&self.topic(name), partition, Duration::from_secs(10)).expect("answered").0
-    }
-
-    fn runtime() -> tokio::runtime::Runtime {
-        tokio::runtime::Builder::new_current_thread().build().expect("a runtime")
-    }
-
-    fn delete(&self, name: &str) {
-        use rdkafka::admin::{AdminClient, AdminOptions};
-        let client: AdminClient<rdkafka::client::DefaultClientContext> =
-            self.client.admin("outside").create().expect("an admin client");
-        let topic = self.topic(name);
-        let names = [topic.as_str()];
-        let done = Self::runtime().block_on(client.delete_topics(&names, &AdminOptions::new())).expect("answered");
-        done.into_iter().for_each(|topic| drop(topic.expect("deleted")));
-    }
-
-    /// Deletion is done behind the answer.
-    fn create_when_gone(&self, name: &str) {
-        let began = Instant::now();
-        loop {
-            let admin = Admin::new(&self.client, Duration::from_secs(10)).expect("an admin client");
-            let specs = [spec(self.topic(name), PARTITIONS)];
-            if Self::runtime().block_on(admin.create(&specs)).is_ok() {
-                return;
-            }
-            assert!(began.elapsed() < Duration::from_secs(30), "the topic is gone in the end");
-        }
-    }
 }

@@ -8,6 +8,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use throughline_model::NextOffset;
 use throughline_worker::{Processor, TaskId};
 
+use super::membership::read_committed;
 use super::{Driver, DriverError, DriverOptions, Observer};
 use crate::classify::{Reaction, classify};
 
@@ -34,6 +35,25 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             }
             std::thread::sleep(PAUSE);
         }
+    }
+
+    /// Retention overtook a partition while it waited. librdkafka does not say which one; what the group committed does.
+    pub(super) fn overtaken(&mut self, error: &KafkaError) -> DriverError {
+        let tasks: Vec<TaskId> = self.worker.tasks().map(|(task, _)| task).collect();
+        let committed = read_committed(&self.consumer, &self.options.inputs, &tasks).unwrap_or_default();
+        for (task, committed) in tasks.into_iter().zip(committed) {
+            if let Some(at) = committed
+                && let Err(refused @ DriverError::Input { .. }) = self.check_input(task, at.next)
+            {
+                return refused;
+            }
+        }
+        DriverError::Refused(format!(
+            "{error}: input that group {} has not read is gone from {}; nothing is reset silently, and the next start names the \
+             partition, the offsets and the command",
+            self.options.group,
+            self.options.inputs.join(", ")
+        ))
     }
 
     fn gone(&self, topic: String, partition: i32, next: NextOffset, low: i64) -> DriverError {

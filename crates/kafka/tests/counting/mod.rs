@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "every test program uses a part of this module")]
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -73,7 +73,12 @@ pub struct Counting {
     partitions: u32,
     table: HashMap<TaskId, HashMap<Vec<u8>, u64>>,
     overlay: HashMap<(TaskId, Vec<u8>), u64>,
+    /// Partitions whose changelog has the header.
+    headed: HashSet<TaskId>,
 }
+
+/// Written with the first transaction of a partition, as the real stage does: state without it has lost its start.
+pub const HEADER: &[u8] = b"header";
 
 impl Counting {
     pub fn new(partitions: u32) -> Self {
@@ -96,11 +101,16 @@ impl Processor for Counting {
     }
 
     fn revoke(&mut self, task: TaskId) {
+        self.headed.remove(&task);
         self.table.remove(&task);
         self.overlay.retain(|(owner, _), _| *owner != task);
     }
 
     fn restore(&mut self, task: TaskId, key: &[u8], value: Option<&[u8]>) -> Result<(), StateMismatch> {
+        if key == HEADER {
+            self.headed.insert(task);
+            return Ok(());
+        }
         let count = value.and_then(|value| value.try_into().ok()).map(u64::from_le_bytes);
         let table = self.table.get_mut(&task).expect("assigned before");
         if let Some(count) = count {
@@ -111,9 +121,17 @@ impl Processor for Counting {
 
     fn dump(&self, tasks: &[TaskId], sink: &mut DumpSink<'_>) -> bool {
         for task in tasks {
+            if self.headed.contains(task) {
+                sink(*task, HEADER, &[]);
+            }
             self.table[task].iter().for_each(|(key, count)| sink(*task, key, &count.to_le_bytes()));
         }
         true
+    }
+
+    fn check_restored(&self, task: TaskId) -> Result<(), StateMismatch> {
+        let lost = || StateMismatch("its header is not there: records were deleted from its start".to_owned());
+        self.headed.contains(&task).then_some(()).ok_or_else(lost)
     }
 
     fn process(
@@ -157,6 +175,10 @@ impl Processor for Counting {
     }
 
     fn finish(&mut self, _now: Now, outputs: &mut Outputs) {
+        let headless: HashSet<TaskId> = self.overlay.keys().map(|(task, _)| *task).collect();
+        for task in headless.difference(&self.headed) {
+            outputs.record(Topic::ExperienceChangelog, Some(task.partition)).key(HEADER).value(|_| {}).end();
+        }
         for ((task, key), count) in &self.overlay {
             outputs
                 .record(Topic::ExperienceChangelog, Some(task.partition))
@@ -168,6 +190,7 @@ impl Processor for Counting {
 
     fn commit(&mut self, _now: Now) {
         for ((task, key), count) in self.overlay.drain() {
+            self.headed.insert(task);
             self.table.get_mut(&task).expect("owned").insert(key, count);
         }
     }
