@@ -12,7 +12,9 @@ use counting::{Counting, Hold, spec};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use throughline_kafka::admin::Admin;
+use throughline_kafka::classify::Reaction;
 use throughline_kafka::client::ClientOptions;
 use throughline_kafka::driver::{CommitTimes, Control, DriverError, DriverOptions, Observer, Start, run};
 use throughline_kafka::restore::RestoreOptions;
@@ -31,6 +33,8 @@ struct Seen {
     ended_otherwise: Vec<&'static str>,
     /// Changes of its partitions.
     rebalanced: Vec<&'static str>,
+    /// Things that went wrong and were met.
+    faults: u32,
 }
 
 #[derive(Default, Clone)]
@@ -49,6 +53,10 @@ impl Observer<Counting> for Watching {
 
     fn ended_otherwise(&mut self, outcome: &'static str) {
         self.0.lock().expect("seen").ended_otherwise.push(outcome);
+    }
+
+    fn fault(&mut self, _reaction: Reaction) {
+        self.0.lock().expect("seen").faults += 1;
     }
 
     fn rebalanced(&mut self, kind: &'static str, _partitions: usize) {
@@ -389,5 +397,50 @@ fn scenario_12_a_full_producer_queue_is_waited_for() {
     let largest = seen.committed.iter().max().copied().unwrap_or(0);
     assert!(largest >= 1_000, "far more at once than the queue takes: {seen:?}");
     assert!(seen.ended_otherwise.is_empty(), "a full queue aborts nothing: {seen:?}");
+    worker.drain();
+}
+
+/// What a worker does in one transaction that counts the first record of each of these keys, up to its end: outputs, changelog and
+/// offsets are with the brokers.
+fn transaction_of_another(deployment: &Deployment, keys: u64) -> BaseProducer {
+    let mut config = deployment.client.admin("outside");
+    config.set("transactional.id", deployment.options("a").transactional_id);
+    let producer: BaseProducer = config.create().expect("a producer");
+    let limit = Duration::from_secs(30);
+    producer.init_transactions(limit).expect("registered");
+    producer.begin_transaction().expect("begun");
+    let one = 1u64.to_le_bytes();
+    let send = |topic: &str, key: &str, value: &[u8]| {
+        let record = BaseRecord::to(topic).partition(0).key(key).payload(value);
+        producer.send(record).map_err(|(error, _)| error).expect("taken");
+    };
+    send(&deployment.changelog(), "header", &[]);
+    for key in (0..keys).map(|at| format!("k{at}")) {
+        send(&deployment.output(), &key, &one);
+        send(&deployment.changelog(), &key, &one);
+    }
+    producer.flush(limit).expect("acknowledged");
+    let mut config = deployment.client.admin("outside");
+    let member: BaseConsumer = config.set("group.id", &deployment.prefix).create().expect("a consumer");
+    let mut offsets = TopicPartitionList::new();
+    offsets.add_partition_offset(&deployment.input(), 0, Offset::Offset(keys as i64)).expect("an offset");
+    offsets.find_partition(&deployment.input(), 0).expect("it is there").set_metadata("txn_seq=1;by=1");
+    // A group that is empty takes offsets from anybody.
+    let group = member.group_metadata().expect("a group");
+    producer.send_offsets_to_transaction(&offsets, &group, limit).expect("accepted");
+    producer
+}
+
+#[test]
+fn scenario_03_a_takeover_waits_for_the_transaction_that_was_left_open() {
+    let deployment = Deployment::new(1);
+    deployment.produce((0..90).map(|at| (format!("k{at}"), b"x".to_vec())));
+    let open = transaction_of_another(&deployment, 90);
+    let worker = deployment.start("b");
+    worker.wait_until("told that offsets are unstable", || worker.watching.seen().faults > 0);
+    assert_eq!(worker.held(), 0, "nothing is read before it is known where");
+    open.commit_transaction(Duration::from_secs(30)).expect("committed");
+    deployment.produce((0..90).map(|at| (format!("k{at}"), b"x".to_vec())));
+    assert_each_once(&deployment.outputs(180), 180);
     worker.drain();
 }
