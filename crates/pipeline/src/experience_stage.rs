@@ -236,7 +236,7 @@ impl<T: Table> Processor for ExperienceStage<T> {
     fn restore(&mut self, task: TaskId, key: &[u8], value: Option<&[u8]>) -> Result<(), StateMismatch> {
         if key == StateHeader::KEY {
             if let Some(value) = value {
-                let known = StateHeader { state_format: crate::state::STATE_FORMAT, ..self.header() };
+                let known = StateHeader { state_format: self.options.gate.newest(), ..self.header() };
                 let format = known.check(value)?;
                 self.tasks.insert(task, TaskHeader::Present { format });
             }

@@ -9,9 +9,9 @@ use throughline_experience::Rules;
 use throughline_model::{IdHasher, NextOffset, Now, ReceivedAt, RecordOffset, SourceKind, StreamTime, Topic};
 use throughline_normalize::{NoSchemas, NormalizeOptions, Normalizer, SourceOptions};
 use throughline_pipeline::local::{LocalOptions, MemoryTable, Output};
-use throughline_pipeline::{ExperienceOptions, ExperienceStage, NormalizeStage};
+use throughline_pipeline::{ExperienceOptions, ExperienceStage, FormatGate, NormalizeStage};
 use throughline_worker::input::NoHeaders;
-use throughline_worker::{InputRecord, Outputs, ProcessContext, Processor, TaskId};
+use throughline_worker::{InputRecord, Outputs, ProcessContext, Processor, StateMismatch, TaskId};
 
 use crate::local::START;
 
@@ -194,6 +194,25 @@ impl Both {
         self.experience = experience(&self.options, &self.changelog);
     }
 
+    /// The same by a worker of a version with this gate, which may refuse the state.
+    pub fn restart_as(&mut self, gate: &FormatGate) -> Result<(), StateMismatch> {
+        self.options.gate = gate.clone();
+        self.experience = restored(&self.options, &self.changelog, |_| true)?;
+        Ok(())
+    }
+
+    /// What a worker says that finds everything but the records of one key.
+    pub fn check_without(&self, key: &[u8]) -> Result<(), StateMismatch> {
+        restored(&self.options, &self.changelog, |logged| logged.key.as_deref() != Some(key))?
+            .check_restored(task(0, 0))
+    }
+
+    /// The last value of a key in the changelog of a partition.
+    pub fn state(&self, partition: i32, key: &[u8]) -> Option<&[u8]> {
+        let is_it = |logged: &&Logged| logged.partition == partition && logged.key.as_deref() == Some(key);
+        self.changelog.iter().rfind(is_it)?.value.as_deref()
+    }
+
     /// Another worker takes over the normalize stage: it knows nothing of its sources.
     pub fn restart_normalize(&mut self) {
         self.normalize = normalize(&self.sources, &self.options.ids);
@@ -248,14 +267,22 @@ fn normalize(sources: &[(String, Arc<SourceOptions>)], ids: &IdHasher) -> Normal
 }
 
 fn experience(options: &ExperienceOptions, changelog: &[Logged]) -> ExperienceStage<MemoryTable> {
+    restored(options, changelog, |_| true).expect("it is ours")
+}
+
+fn restored(
+    options: &ExperienceOptions,
+    changelog: &[Logged],
+    is_there: impl Fn(&Logged) -> bool,
+) -> Result<ExperienceStage<MemoryTable>, StateMismatch> {
     let mut stage = ExperienceStage::new(options.clone(), MemoryTable::new(PARTITIONS));
     for partition in 0..PARTITIONS as i32 {
         stage.assign(task(0, partition));
-        for logged in changelog.iter().filter(|logged| logged.partition == partition) {
+        for logged in changelog.iter().filter(|logged| logged.partition == partition && is_there(logged)) {
             let key = logged.key.as_deref().expect("state has keys");
-            stage.restore(task(0, partition), key, logged.value.as_deref()).expect("it is ours");
+            stage.restore(task(0, partition), key, logged.value.as_deref())?;
         }
         stage.restored(task(0, partition), NextOffset(0));
     }
-    stage
+    Ok(stage)
 }
