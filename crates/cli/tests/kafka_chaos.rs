@@ -16,7 +16,7 @@ use throughline_testkit::proxy::{Action, Api, Fault, Side};
 
 /// A broker for the tests of this file, with a listener for the proxy of each.
 static BROKER: LazyLock<Cluster> = LazyLock::new(|| {
-    let options = ClusterOptions { brokers: 1, proxied: 10, ..ClusterOptions::default() };
+    let options = ClusterOptions { brokers: 1, proxied: 12, ..ClusterOptions::default() };
     Cluster::start(&options).expect("a broker starts")
 });
 
@@ -41,9 +41,62 @@ fn check(listener: usize, name: &str, faults: &[Fault]) {
 }
 
 #[test]
+fn scenario_01_kill_at_each_step_of_the_commit() {
+    let disturbed = Disturbed::new(&BROKER, 10, "killed", 7);
+    let steps = [Api::AddPartitionsToTxn, Api::Produce, Api::AddOffsetsToTxn, Api::TxnOffsetCommit, Api::EndTxn];
+    let sides = [Side::Request, Side::Answer];
+    let moments: Vec<_> = steps.into_iter().flat_map(|api| sides.map(|side| (api, side))).collect();
+    let parts = moments.len() as u64 + 1;
+    let part = |at: u64| RECORDS * at / parts..RECORDS * (at + 1) / parts;
+    for (at, (api, side)) in moments.into_iter().enumerate() {
+        let program = disturbed.deployment.start_ready(0);
+        let held = disturbed.proxy.inject(Fault::once(api, side, Action::Hold).of("experience"));
+        disturbed.feed(part(at as u64));
+        assert!(held.wait_met(LIMIT), "{api:?} {side:?} does not happen");
+        program.kill();
+        if at % 4 < 2 {
+            // Lost with the process; otherwise it arrives now, when nobody is there any more.
+            disturbed.proxy.cut_all();
+        }
+    }
+    let program = disturbed.deployment.start_ready(0);
+    disturbed.feed(part(parts - 1));
+    disturbed.check(vec![program]);
+}
+
+#[test]
 fn scenario_04_answer_to_the_end_of_a_transaction_is_lost() {
     let lost = |stage| Fault::once(Api::EndTxn, Side::Answer, Action::Cut).of(stage);
     check(0, "answer-lost", &[lost("normalize"), lost("experience"), lost("experience").times(3)]);
+}
+
+/// Single views that wait for their ten seconds come due while no record comes: they make a transaction of their own.
+#[test]
+fn scenario_04_answer_to_the_end_of_a_transaction_of_timers_alone_is_lost() {
+    let disturbed = Disturbed::new(&BROKER, 11, "timers", 7);
+    let [normalize, experience] = [(1, "normalize"), (0, "experience")].map(|(ordinal, stage)| {
+        let program = disturbed.deployment.start_stage(ordinal, stage);
+        program.wait_ready();
+        program
+    });
+    disturbed.feed(0..500);
+    disturbed.deployment.wait_for_touchpoints(500);
+    disturbed.feed(500..1_000);
+    disturbed.deployment.wait_for_touchpoints(1_000);
+    normalize.drain();
+    experience.wait_until("at the end of its inbox", || disturbed.is_read());
+    let before = disturbed.committed();
+    let lost = disturbed.proxy.inject(Fault::once(Api::EndTxn, Side::Answer, Action::Hold).of("experience"));
+    assert!(lost.wait_met(LIMIT), "single views come due");
+    experience.wait_for_line("asking", |line| line.contains("outcome unknown, asking").then_some(()));
+    drop(lost);
+    let after = disturbed.committed();
+    let positions = |at: &[(i64, String)]| at.iter().map(|(position, _)| *position).collect::<Vec<_>>();
+    assert_eq!(positions(&before), positions(&after), "it had no records");
+    assert_ne!(before, after, "it committed");
+    let normalize = disturbed.deployment.start_stage(1, "normalize");
+    disturbed.feed(1_000..RECORDS);
+    disturbed.check(vec![normalize, experience]);
 }
 
 #[test]
@@ -122,6 +175,39 @@ fn scenario_03_crash_with_an_open_transaction_and_again_in_the_takeover() {
     ghosts.clear();
     disturbed.feed(2_000..RECORDS);
     disturbed.check(vec![program]);
+}
+
+/// Others take over while the transaction of a process that was killed is still open, one of them in vain; then its end arrives.
+#[test]
+fn scenario_03_two_takeovers_while_the_transaction_of_the_first_is_open() {
+    // It stays open until its end arrives: this broker does not look for transactions that timed out.
+    let never = ("transaction.abort.timed.out.transaction.cleanup.interval.ms".to_owned(), "600000".to_owned());
+    let options = ClusterOptions { brokers: 1, properties: vec![never], ..ClusterOptions::default() };
+    let cluster = Cluster::start(&options).expect("a broker starts");
+    let disturbed = Disturbed::new(&cluster, 0, "handed-on", 7);
+    let normalize = disturbed.deployment.start_stage(9, "normalize");
+    let first = disturbed.deployment.start_stage(0, "experience");
+    disturbed.feed(0..1_000);
+    disturbed.deployment.wait_for_touchpoints(1_000);
+    let end = disturbed.proxy.inject(Fault::once(Api::EndTxn, Side::Request, Action::Hold).of("experience"));
+    disturbed.feed(1_000..2_000);
+    assert!(end.wait_met(LIMIT), "a transaction is open");
+    first.kill();
+    let take_over = |ordinal| {
+        let program = disturbed.deployment.start_stage(ordinal, "experience");
+        let all = format!("\"partitions\":{PARTITIONS}");
+        program.wait_for_line("given all partitions", |line| {
+            (line.contains("\"message\":\"assigned\"") && line.contains(&all)).then_some(())
+        });
+        assert_eq!(program.served("experience"), 0, "nothing is read before that transaction has ended");
+        program
+    };
+    take_over(1).kill();
+    let third = take_over(2);
+    drop(end);
+    third.wait_ready();
+    disturbed.feed(2_000..RECORDS);
+    disturbed.check(vec![normalize, third]);
 }
 
 #[test]

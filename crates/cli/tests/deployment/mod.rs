@@ -119,8 +119,17 @@ impl Deployment {
 
     /// Starts the process with this number.
     pub fn start(&self, ordinal: u32) -> Program {
+        self.start_with(ordinal, &[])
+    }
+
+    /// The same with one stage only.
+    pub fn start_stage(&self, ordinal: u32, stage: &str) -> Program {
+        self.start_with(ordinal, &["--stage", stage])
+    }
+
+    fn start_with(&self, ordinal: u32, arguments: &[&str]) -> Program {
         let config = self.write_config(ordinal);
-        Program::start(&self.folder, &format!("{}/{ordinal}", self.application), &config)
+        Program::start(&self.folder, &format!("{}/{ordinal}", self.application), &config, arguments)
     }
 
     /// Starts the process with this number and waits until it is ready.

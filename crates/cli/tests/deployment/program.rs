@@ -43,10 +43,11 @@ impl Log {
 }
 
 impl Program {
-    pub(super) fn start(folder: &Path, name: &str, config: &Path) -> Self {
+    pub(super) fn start(folder: &Path, name: &str, config: &Path, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_throughline"))
             .args(["run", "--config"])
             .arg(config)
+            .args(arguments)
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -11,17 +11,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::topic_partition_list::{TopicPartitionList, TopicPartitionListElem};
 use throughline_testkit::cluster::Cluster;
 use throughline_testkit::proxy::Proxy;
 use throughline_testkit::verifier::{Capture, Captured, Verdict, verify};
 
 use crate::deployment::program::Program;
-use crate::deployment::records::{self, Tail, produce_at};
+use crate::deployment::records::{self, Tail, client_at, produce_at};
 use crate::deployment::{Deployment, Kafka, PARTITIONS, Source};
 use load::Load;
 
 /// How long nothing may come out before the wait for the rest is given up.
 const QUIET: Duration = Duration::from_secs(120);
+
+const INBOX: &str = "throughline.experience.inbox";
 
 /// A deployment whose processes reach their brokers through a proxy only.
 pub struct Disturbed {
@@ -55,6 +59,38 @@ impl Disturbed {
     pub fn feed(&self, numbers: Range<u64>) {
         let load = self.load;
         produce_at(&self.direct, &self.web.topic, numbers.flat_map(|number| load.records(number)));
+    }
+
+    /// What the group of the experience stage has committed, by partition of its inbox: positions, and what is written beside
+    /// them. Waits while a transaction moves them.
+    pub fn committed(&self) -> Vec<(i64, String)> {
+        let mut config = client_at(&self.direct);
+        config.set("group.id", format!("{}-experience", self.deployment.application));
+        let consumer: BaseConsumer = config.set("isolation.level", "read_committed").create().expect("a consumer");
+        let topic = self.deployment.topic(INBOX);
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(&topic, 0, PARTITIONS - 1);
+        let began = Instant::now();
+        loop {
+            let asked = consumer.committed_offsets(list.clone(), Duration::from_secs(10));
+            match asked.and_then(|found| found.elements().iter().try_for_each(|at| at.error()).map(|()| found)) {
+                Ok(found) => {
+                    let read =
+                        |at: TopicPartitionListElem<'_>| (at.offset().to_raw().unwrap_or(-1), at.metadata().to_owned());
+                    return found.elements().into_iter().map(read).collect();
+                }
+                Err(error) => assert!(began.elapsed() < QUIET, "offsets are not readable: {error}"),
+            }
+        }
+    }
+
+    /// Whether the experience stage has read everything that is committed in its inbox.
+    pub fn is_read(&self) -> bool {
+        let mut next = [0; PARTITIONS as usize];
+        for found in Tail::at(&self.direct, &self.deployment.topic(INBOX), "read_committed").read_to_end() {
+            next[found.partition as usize] = found.offset + 1;
+        }
+        self.committed().iter().zip(next).all(|((committed, _), next)| *committed >= next)
     }
 
     /// Marks the end of every source partition and waits until everything before it has come out, or nothing comes any more.
@@ -104,7 +140,7 @@ impl Disturbed {
         let read = |name: &str| self.read(&self.deployment.prefix, name, "read_committed");
         Capture {
             sources: self.read("", self.source(), "read_committed"),
-            inbox: read("throughline.experience.inbox"),
+            inbox: read(INBOX),
             touchpoints: read("experience.touchpoints"),
             scores: read("experience.scores"),
             customers: read("experience.customers"),
