@@ -175,7 +175,7 @@ pub const KEYS: &[Key] = &[
     key("state.snapshot_after", millis(MINUTE, 23 * HOUR)),
     key("state.warm", millis(0, DAY / 2)),
     key("state.readers", Kind::Count { min: 1, max: 64 }),
-    key("limits.memory", Kind::AutoSize { min: 32 * MIB, max: 1 << 44 }),
+    key("limits.memory", Kind::AutoSize { min: 64 * MIB, max: 1 << 44 }),
     key("limits.catalog", Kind::Size { min: MIB, max: 1 << 30 }),
     key("limits.rejected_share", Kind::Number { min: 0.01, max: 1.0 }),
     key("limits.rejected_window", Kind::Count { min: 100, max: 1_000_000 }),

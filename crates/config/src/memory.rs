@@ -4,10 +4,31 @@ use crate::error::Origin;
 use crate::resolve::{Config, Resolver};
 use crate::units::show_size;
 
-/// Percent of the memory limit at which sources wait.
-pub const FULL_PERCENT: u64 = 90;
-/// Percent of the memory limit at which they are read again.
-pub const ROOM_PERCENT: u64 = 85;
+/// Bytes that may come in, decoded or not, between two looks at the memory: no smaller limit makes them fewer.
+const BURST: u64 = 32 << 20;
+
+/// Bytes at which sources wait: nine tenths of a limit, and less where that leaves no room for a burst.
+#[must_use]
+pub fn full(limit: u64) -> u64 {
+    (limit / 10 * 9).min(limit.saturating_sub(BURST)).max(limit / 2)
+}
+
+/// What the end of a transaction may hold at once, in terms of its uncommitted state: that, the state stored at the commit, the
+/// records made of both, the same in the client's queue and in its requests.
+const END_OF_TRANSACTION: u64 = 8;
+
+/// Bytes above which transactions are kept small and nothing is kept for convenience: the usual ones, `uncommitted` bytes of all
+/// workers together, would not all find room when they end.
+#[must_use]
+pub fn tight(limit: u64, uncommitted: u64) -> u64 {
+    limit.saturating_sub(uncommitted.saturating_mul(END_OF_TRANSACTION)).min(room(limit))
+}
+
+/// Bytes at which they are read again: a gap below, or they would come and go.
+#[must_use]
+pub fn room(limit: u64) -> u64 {
+    full(limit) - limit / 20
+}
 
 const PREFETCH: &str = "queued.max.messages.kbytes";
 const QUEUE: &str = "queue.buffering.max.kbytes";
@@ -62,17 +83,17 @@ impl MemoryNeed {
     /// Whether all of it fits below the point at which sources wait.
     #[must_use]
     pub fn fits(&self, limit: u64) -> bool {
-        self.bytes() <= limit / 100 * FULL_PERCENT
+        self.bytes() <= full(limit)
     }
 
     /// Why it does not fit.
     #[must_use]
     pub fn problem(&self, limit: u64) -> String {
         format!(
-            "{} is too little: by these settings {} may be held at once beside the customers, and sources wait at \
-             {FULL_PERCENT} % of the limit",
+            "{} is too little: by these settings {} may be held at once beside the customers, and sources wait at {} MiB",
             show_size(limit),
-            show_size(self.bytes())
+            show_size(self.bytes()),
+            full(limit) >> 20
         )
     }
 
@@ -101,5 +122,23 @@ pub(crate) fn bounds_fit_the_memory(resolver: &mut Resolver, config: &Config) {
     } else if !all.fits(limit) {
         let problem = format!("{}; a process that runs both stages is refused: {}", all.problem(limit), all.help());
         resolver.warn("limits.memory", problem);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_limit_keeps_room_for_a_burst() {
+        let mebibytes = |limit: u64| (full(limit << 20) >> 20, room(limit << 20) >> 20);
+        assert_eq!(mebibytes(4_000), (3_600, 3_400));
+        assert_eq!(mebibytes(320), (288, 272));
+        assert_eq!(mebibytes(192), (160, 150));
+        assert_eq!(mebibytes(64), (32, 28));
+        assert_eq!(mebibytes(40), (20, 18));
+        assert_eq!(tight(4_000 << 20, 64 << 20) >> 20, 3_400);
+        assert_eq!(tight(1_024 << 20, 64 << 20) >> 20, 512);
+        assert_eq!(tight(256 << 20, 64 << 20), 0, "always");
     }
 }

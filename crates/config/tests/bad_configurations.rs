@@ -534,12 +534,12 @@ fn what_may_be_held_at_once_must_fit_into_the_memory() {
     check(
         "[limits]\nmemory = \"128MiB\"\n[workers]\nnormalize = 2\nexperience = 2\n",
         expect![[r#"
-        error: `limits.memory`: 128MiB is too little: by these settings 576MiB may be held at once beside the customers, and sources wait at 90 % of the limit
-          --> throughline.toml:2:1
-           |
-         2 | memory = "128MiB"
-           | ^^^^^^^^^^^^^^^^^
-          = help: raise `limits.memory`, run fewer workers, or lower `kafka.client."queue.buffering.max.kbytes"` (4 x 64MiB), `kafka.client."queued.max.messages.kbytes"` (4 x 32MiB), `commit.overlay` (2 x 64MiB), `limits.catalog` (1 x 64MiB)
-    "#]],
+            error: `limits.memory`: 128MiB is too little: by these settings 576MiB may be held at once beside the customers, and sources wait at 96 MiB
+              --> throughline.toml:2:1
+               |
+             2 | memory = "128MiB"
+               | ^^^^^^^^^^^^^^^^^
+              = help: raise `limits.memory`, run fewer workers, or lower `kafka.client."queue.buffering.max.kbytes"` (4 x 64MiB), `kafka.client."queued.max.messages.kbytes"` (4 x 32MiB), `commit.overlay` (2 x 64MiB), `limits.catalog` (1 x 64MiB)
+        "#]],
     );
 }

@@ -5,6 +5,7 @@
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use throughline_model::closed_set;
+pub use throughline_worker::MemoryLevel;
 
 closed_set! {
     /// Everything that is bounded in a worker. The unit is the last word of the name.
@@ -17,7 +18,7 @@ closed_set! {
         FetchQueueBytes = "fetch_queue_bytes",
         /// Outputs that are not acknowledged: at the bound, or at the bytes that belong to it, the worker waits for brokers.
         ProducerQueueRecords = "producer_queue_records",
-        /// Memory of the process: at nine tenths of the bound partitions are paused.
+        /// Memory of the process: partitions are paused at nine tenths of the bound, or a little earlier if it is small.
         MemoryBytes = "memory_bytes",
         /// Timers of a transaction: at the bound the rest fires in the next one, with input in turns.
         Timers = "timers",
@@ -62,19 +63,6 @@ impl BoundReport {
     pub fn reach(&mut self, bound: Bound, times: u64) {
         self.reached[usize::from(bound.code())] += times;
     }
-}
-
-/// How much memory is left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-#[repr(u8)]
-pub enum MemoryLevel {
-    /// Enough.
-    #[default]
-    Room,
-    /// Little: what is kept for convenience is dropped.
-    Tight,
-    /// Too little: sources wait.
-    Short,
 }
 
 /// Memory of the process, as whoever watches it last saw it. Read by workers between polls.

@@ -365,10 +365,13 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         if level != MemoryLevel::Room {
             self.warm.clear();
         }
-        let holds = level == MemoryLevel::Short;
-        if holds != self.worker.is_pressed() {
-            self.note_pressure(holds);
-            self.input(Input::Pressure(holds))?;
+        if level == self.worker.memory_level() {
+            return Ok(());
+        }
+        let before = self.worker.is_pressed();
+        self.input(Input::Memory(level))?;
+        if before != self.worker.is_pressed() {
+            self.note_pressure(!before);
             self.publish_status();
         }
         Ok(())

@@ -22,7 +22,7 @@ pub struct Lag {
     pub records: i64,
     /// Age of the last record taken, in seconds; 0 when caught up.
     pub seconds: f64,
-    /// Bytes fetched ahead.
+    /// Bytes fetched ahead by its consumer, of all partitions together.
     pub queued_bytes: u64,
     /// Whether the position has reached the last stable offset with an empty fetch queue. Offsets alone never show it
     /// behind transaction markers.
@@ -138,6 +138,9 @@ struct PartitionStatistics {
     fetch_state: String,
     #[serde(default)]
     next_offset: i64,
+    /// After the last record that was taken; below 0 before the first.
+    #[serde(default)]
+    app_offset: i64,
     #[serde(default)]
     ls_offset: i64,
     #[serde(default)]
@@ -162,10 +165,14 @@ pub(crate) fn read_lag(statistics: &[u8]) -> Option<Vec<Lag>> {
             }
             let behind = (partition.ls_offset - partition.next_offset.max(0)).max(0);
             let caught_up = behind == 0 && partition.fetchq_cnt == 0;
+            // The queue is shared by all partitions of the consumer, and each tells of all of it: what of it is whose, the
+            // records taken say. They stop short of markers, which only count where something waits.
+            let taken = if partition.app_offset > 0 { partition.app_offset } else { partition.next_offset.max(0) };
+            let records = if partition.fetchq_cnt > 0 { (partition.ls_offset - taken).max(behind) } else { behind };
             lags.push(Lag {
                 topic: topic.clone(),
                 partition: partition.partition,
-                records: behind + partition.fetchq_cnt,
+                records,
                 seconds: 0.0,
                 queued_bytes: partition.fetchq_size,
                 caught_up,
@@ -186,7 +193,7 @@ mod tests {
         let text = br#"{"name":"x","time":70,"brokers":{
             "a:1/1":{"nodeid":1,"state":"UP","rxidle":40000},"b:1/2":{"nodeid":2,"state":"UP","rxidle":3000000},
             "c:1/3":{"nodeid":3,"state":"DOWN","rxidle":40000}},"topics":{"t":{"age":1,"partitions":{
-            "0":{"partition":0,"broker":1,"fetch_state":"active","fetchq_cnt":3,"fetchq_size":900,"next_offset":10,"ls_offset":15,"hi_offset":90},
+            "0":{"partition":0,"broker":1,"fetch_state":"active","fetchq_cnt":3,"fetchq_size":900,"app_offset":7,"next_offset":10,"ls_offset":15,"hi_offset":90},
             "1":{"partition":1,"broker":1,"fetch_state":"active","fetchq_cnt":0,"next_offset":15,"ls_offset":15},
             "3":{"partition":3,"broker":2,"fetch_state":"active","fetchq_cnt":0,"next_offset":15,"ls_offset":15},
             "4":{"partition":4,"broker":3,"fetch_state":"active","fetchq_cnt":0,"next_offset":15,"ls_offset":15},

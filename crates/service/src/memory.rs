@@ -7,9 +7,9 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use throughline_config::memory::{FULL_PERCENT, ROOM_PERCENT};
+use throughline_config::memory::{full, room, tight};
 use throughline_config::units::show_size;
 use throughline_config::{Config, Memory, MemoryNeed};
 use throughline_kafka::bounds::{MemoryGauge, MemoryLevel};
@@ -18,12 +18,8 @@ use throughline_kafka::metrics::BoundMetrics;
 use crate::error::ServiceError;
 use crate::run::Stages;
 
-/// Percent of the limit at which sources wait at once, without trying anything else first.
-const URGENT_PERCENT: u64 = 95;
 /// Time between two looks.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// Time between two requests to the allocator: each walks all of its arenas.
-const PURGE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Reads a file as text; none if it is not there.
 pub type ReadFile<'f> = &'f dyn Fn(&Path) -> Option<String>;
@@ -91,69 +87,81 @@ pub fn check(config: &Config, stages: Stages, limit: u64) -> Result<(), ServiceE
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Judge {
     limit: u64,
+    tight: u64,
     level: MemoryLevel,
+    /// It was full at the last look, and what can be done about that was done.
+    tried: bool,
 }
 
 impl Judge {
-    const fn new(limit: u64) -> Self {
-        Self { limit, level: MemoryLevel::Room }
+    /// Of workers that may have so many uncommitted bytes together.
+    fn new(limit: u64, uncommitted: u64) -> Self {
+        Self { limit, tight: tight(limit, uncommitted), level: MemoryLevel::Room, tried: false }
     }
 
     /// The level by what is used now. Sources only wait where dropping and purging were tried a look before, or it is urgent.
     fn judge(&mut self, used: u64) -> MemoryLevel {
-        let at = |percent: u64| self.limit / 100 * percent;
-        self.level = if used <= at(ROOM_PERCENT) {
-            MemoryLevel::Room
-        } else if used >= at(URGENT_PERCENT) {
-            MemoryLevel::Short
-        } else if used >= at(FULL_PERCENT) {
-            if self.level == MemoryLevel::Room { MemoryLevel::Tight } else { MemoryLevel::Short }
-        } else {
-            self.level
+        let full = full(self.limit);
+        // Half of what is left: there is no time to try anything else first.
+        let urgent = full.midpoint(self.limit);
+        let below = if used > self.tight { MemoryLevel::Tight } else { MemoryLevel::Room };
+        let waits = self.level == MemoryLevel::Short;
+        self.level = match used {
+            _ if used >= urgent || (used >= full && (waits || self.tried)) => MemoryLevel::Short,
+            _ if waits && used > room(self.limit) => MemoryLevel::Short,
+            _ if used >= full => MemoryLevel::Tight,
+            _ => below,
         };
+        self.tried = used >= full;
         self.level
     }
 }
 
-/// Watches memory until `stop`: tells the gauge, which the workers read, and the metrics. `purge` asks the allocator to give
-/// back what it keeps.
-///
-/// # Errors
-/// If the thread cannot be started.
-pub fn watch(
-    limit: u64,
-    gauge: Arc<MemoryGauge>,
-    metrics: BoundMetrics,
-    purge: fn(),
-    stop: Arc<AtomicBool>,
-) -> Result<(), ServiceError> {
-    if resident().is_none() {
-        tracing::warn!("resident memory cannot be read here: limits.memory holds nothing back");
-        return Ok(());
+/// What is watched, and who is told.
+pub struct Watch {
+    /// What may be used.
+    pub limit: u64,
+    /// Uncommitted bytes that all workers together may have.
+    pub uncommitted: u64,
+    /// Read by the workers.
+    pub gauge: Arc<MemoryGauge>,
+    /// For people.
+    pub metrics: BoundMetrics,
+    /// Asks the allocator to give back what it keeps.
+    pub purge: fn(),
+}
+
+impl Watch {
+    /// Watches until `stop`.
+    ///
+    /// # Errors
+    /// If the thread cannot be started.
+    pub fn start(self, stop: Arc<AtomicBool>) -> Result<(), ServiceError> {
+        if resident().is_none() {
+            tracing::warn!("resident memory cannot be read here: limits.memory holds nothing back");
+            return Ok(());
+        }
+        tracing::info!(limit = show_size(self.limit), "memory is watched");
+        std::thread::Builder::new()
+            .name("memory".to_owned())
+            .spawn(move || self.run(&stop))
+            .map(|_| ())
+            .map_err(|error| ServiceError::Unexpected(format!("cannot start the thread that watches memory: {error}")))
     }
-    tracing::info!(limit = show_size(limit), "memory is watched");
-    let mut judge = Judge::new(limit);
-    let watching = move || {
-        let mut purged: Option<Instant> = None;
+
+    fn run(&self, stop: &AtomicBool) {
+        let mut judge = Judge::new(self.limit, self.uncommitted);
         while !stop.load(Ordering::Acquire) {
             let used = resident().unwrap_or(0);
-            let before = judge.level;
-            let level = judge.judge(used);
-            gauge.set(used, limit, level);
-            metrics.memory(used, limit);
-            let is_due = purged.is_none_or(|at| at.elapsed() >= PURGE_INTERVAL);
-            if level != MemoryLevel::Room && (is_due || before == MemoryLevel::Room) {
-                purge();
-                purged = Some(Instant::now());
+            self.gauge.set(used, self.limit, judge.judge(used));
+            self.metrics.memory(used, self.limit);
+            if used > room(self.limit) {
+                // At every look: what a second of a backlog leaves behind in the arenas can be more than what is left.
+                (self.purge)();
             }
             std::thread::sleep(INTERVAL);
         }
-    };
-    std::thread::Builder::new()
-        .name("memory".to_owned())
-        .spawn(watching)
-        .map(|_| ())
-        .map_err(|error| ServiceError::Unexpected(format!("cannot start the thread that watches memory: {error}")))
+    }
 }
 
 #[cfg(test)]
@@ -210,12 +218,15 @@ mod tests {
     #[test]
     fn sources_wait_after_purging_did_not_help_and_until_there_is_a_gap() {
         use MemoryLevel::{Room, Short, Tight};
-        let mut judge = Judge::new(1_000);
-        let levels: Vec<_> = [100, 899, 900, 899, 850, 900, 901, 899, 851, 850, 899, 950]
+        let mut judge = Judge::new(1_000 << 20, 25 << 20);
+        let levels: Vec<_> = [100, 800, 801, 899, 900, 899, 850, 900, 901, 899, 851, 850, 800, 950]
             .into_iter()
-            .map(|used| judge.judge(used))
+            .map(|used: u64| judge.judge(used << 20))
             .collect();
-        assert_eq!(levels, [Room, Room, Tight, Tight, Room, Tight, Short, Short, Short, Room, Room, Short]);
+        assert_eq!(
+            levels,
+            [Room, Room, Tight, Tight, Tight, Tight, Tight, Tight, Short, Short, Short, Tight, Room, Short]
+        );
     }
 
     #[test]

@@ -98,7 +98,10 @@ impl Instance {
         metrics.workers.set_build(env!("CARGO_PKG_VERSION"), &rules.version());
         let memory = Arc::new(MemoryGauge::default());
         if let Some(limit) = memory_limit {
-            memory::watch(limit, Arc::clone(&memory), metrics.bounds.clone(), purge, Arc::clone(&stop_followers))?;
+            let uncommitted = u64::from(config.workers.experience.get()) * config.commit.overlay_bytes;
+            let (gauge, metrics) = (Arc::clone(&memory), metrics.bounds.clone());
+            let watch = memory::Watch { limit, uncommitted, gauge, metrics, purge };
+            watch.start(Arc::clone(&stop_followers))?;
         }
         let parts = Parts {
             config,

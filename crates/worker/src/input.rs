@@ -100,6 +100,18 @@ pub enum ProduceFault {
     Content,
 }
 
+/// How much memory is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum MemoryLevel {
+    /// Enough.
+    #[default]
+    Room,
+    /// Little: transactions are small, because each holds several times what it changes when it ends.
+    Tight,
+    /// Too little: nothing is fetched either.
+    Short,
+}
+
 /// Everything a worker can be told.
 #[derive(Debug, Clone, Copy)]
 pub enum Input<'r> {
@@ -117,8 +129,8 @@ pub enum Input<'r> {
     Unstalled(TaskId),
     /// When nothing was left to read in a partition; none if something was.
     Exhausted(&'r [(TaskId, Option<Now>)]),
-    /// Whether memory is short: nothing is fetched while it is. Said on a change; again, it changes nothing.
-    Pressure(bool),
+    /// How much memory is left. Said on a change; again, it changes nothing.
+    Memory(MemoryLevel),
     /// An output failed before the transaction was ended.
     ProduceFailed(ProduceFault),
     /// A transaction was ended, or it was tried.

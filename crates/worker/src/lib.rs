@@ -26,7 +26,7 @@ pub mod processor;
 pub mod worker;
 
 pub use effect::{CommitOffset, Effect, Effects, StopReason};
-pub use input::{Assignment, CommitOutcome, Input, InputRecord, ProduceFault, TaskId};
+pub use input::{Assignment, CommitOutcome, Input, InputRecord, MemoryLevel, ProduceFault, TaskId};
 pub use outputs::{OutputHeader, OutputRecord, Outputs};
 pub use phase::Phase;
 pub use processor::{DumpSink, ProcessContext, Processor, Stall, StateMismatch};

@@ -7,7 +7,7 @@ use throughline_model::{NextOffset, Now, RecordOffset};
 use crate::backoff::Backoff;
 use crate::bisection::Bisection;
 use crate::effect::{CommitOffset, Effect, Effects, StopReason};
-use crate::input::{Assignment, CommitOutcome, Input, InputRecord, ProduceFault, TaskId};
+use crate::input::{Assignment, CommitOutcome, Input, InputRecord, MemoryLevel, ProduceFault, TaskId};
 use crate::phase::{Asked, Phase, Txn};
 use crate::pressure::Pressure;
 use crate::processor::{ProcessContext, Processor, Stall};
@@ -105,6 +105,11 @@ impl<P: Processor> Worker<P> {
         self.tasks.iter().map(|(task, at)| (*task, at.committed, at.txn_seq))
     }
 
+    /// How much memory is left, as it was told last.
+    pub const fn memory_level(&self) -> MemoryLevel {
+        self.pressure.level()
+    }
+
     /// Whether nothing is fetched because memory is short.
     pub const fn is_pressed(&self) -> bool {
         self.pressure.holds()
@@ -126,7 +131,7 @@ impl<P: Processor> Worker<P> {
             Input::Lost(tasks) => self.lost(tasks, effects),
             Input::Unstalled(task) => self.unstalled(task, effects),
             Input::Exhausted(partitions) => self.exhausted(partitions),
-            Input::Pressure(holds) => self.pressure(holds, now, effects),
+            Input::Memory(level) => self.memory(level, now, effects),
             Input::ProduceFailed(fault) => self.produce_failed(fault, effects),
             Input::Ended(outcome) => self.ended(outcome, now, effects),
             Input::Aborted => self.aborted(now, effects),
@@ -202,14 +207,14 @@ impl<P: Processor> Worker<P> {
     }
 
     /// Memory is short, or there is room again. What is open commits and what is restored goes on: only sources wait.
-    fn pressure(&mut self, holds: bool, now: Now, effects: &mut Effects) {
+    fn memory(&mut self, level: MemoryLevel, now: Now, effects: &mut Effects) {
         let before = self.fetches_nothing();
-        if !self.pressure.set(holds, now) {
+        if !self.pressure.set(level, now) {
             return;
         }
-        if holds && !before {
+        if self.pressure.holds() && !before {
             self.pause_all(effects);
-        } else if !holds {
+        } else if !self.pressure.holds() {
             self.tasks.keys().for_each(|id| self.resume(*id, effects));
         }
     }
@@ -282,7 +287,7 @@ impl<P: Processor> Worker<P> {
         match &self.phase {
             Phase::Open(txn) => {
                 txn.records >= self.bisection.records_max(self.options.records_max)
-                    || self.processor.uncommitted_bytes() >= self.options.uncommitted_bytes_max
+                    || self.processor.uncommitted_bytes() >= self.pressure.bytes_max(self.options.uncommitted_bytes_max)
             }
             _ => false,
         }

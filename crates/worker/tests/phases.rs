@@ -17,8 +17,9 @@ const INPUTS: &str = "
     unstalled 0
     unstalled 9
     exhausted 0 7
-    pressure on
-    pressure off
+    memory short
+    memory tight
+    memory room
     produce-failed transient
     produce-failed content
     ended committed
@@ -52,8 +53,9 @@ fn idle() {
             unstalled 0 | idle
             unstalled 9 | idle
             exhausted 0 7 | idle
-            pressure on -> pause 0, pause 1 | idle
-            pressure off | idle
+            memory short -> pause 0, pause 1 | idle
+            memory tight | idle
+            memory room | idle
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> panics: an end was reported that nobody asked for
@@ -90,8 +92,9 @@ fn idle_under_restore() {
             unstalled 0 | idle
             unstalled 9 | idle
             exhausted 0 7 | idle
-            pressure on | idle
-            pressure off | idle
+            memory short | idle
+            memory tight | idle
+            memory room | idle
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> panics: an end was reported that nobody asked for
@@ -128,8 +131,9 @@ fn idle_with_a_stall() {
             unstalled 0 -> resume 0 | idle
             unstalled 9 | idle
             exhausted 0 7 | idle
-            pressure on -> pause 1 | idle
-            pressure off | idle
+            memory short -> pause 1 | idle
+            memory tight | idle
+            memory room | idle
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> panics: an end was reported that nobody asked for
@@ -166,8 +170,9 @@ fn idle_while_waiting_after_a_fault() {
             unstalled 0 | idle
             unstalled 9 | idle
             exhausted 0 7 | idle
-            pressure on | idle
-            pressure off | idle
+            memory short | idle
+            memory tight | idle
+            memory room | idle
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> panics: an end was reported that nobody asked for
@@ -190,76 +195,78 @@ fn idle_while_waiting_after_a_fault() {
 #[test]
 fn idle_under_pressure() {
     check_rows(
-        "assign 0@5#2 1@0#0; pressure on",
+        "assign 0@5#2 1@0#0; memory short",
         INPUTS,
         expect![[r#"
-        assign 2@7#1 -> assign 2@7#1, pause 2 | idle
-        restored 0 | idle
-        revoke 0 -> unassign 0 | idle
-        revoke 9 -> unassign 9 | idle
-        lost 0 -> unassign 0 | idle
-        lost 1 -> unassign 1 | idle
-        record 0 6 b -> begin | open
-        record 9 0 x | idle
-        unstalled 0 | idle
-        unstalled 9 | idle
-        exhausted 0 7 | idle
-        pressure on | idle
-        pressure off -> resume 0, resume 1 | idle
-        produce-failed transient -> panics: an output can only fail inside a transaction
-        produce-failed content -> panics: an output can only fail inside a transaction
-        ended committed -> panics: an end was reported that nobody asked for
-        ended content -> panics: an end was reported that nobody asked for
-        ended transient -> panics: an end was reported that nobody asked for
-        ended fenced -> panics: an end was reported that nobody asked for
-        ended indeterminate -> panics: an end was reported that nobody asked for
-        aborted -> panics: an abort was reported that nobody asked for
-        abort-failed -> panics: an abort was reported that nobody asked for
-        read 2 -> panics: an outcome was reported that nobody asked for
-        read 3 -> panics: an outcome was reported that nobody asked for
-        read nothing -> panics: an outcome was reported that nobody asked for
-        tick 0 | idle
-        tick 100 | idle
-        drain -> stop | stopped
-    "#]],
+            assign 2@7#1 -> assign 2@7#1, pause 2 | idle
+            restored 0 | idle
+            revoke 0 -> unassign 0 | idle
+            revoke 9 -> unassign 9 | idle
+            lost 0 -> unassign 0 | idle
+            lost 1 -> unassign 1 | idle
+            record 0 6 b -> begin | open
+            record 9 0 x | idle
+            unstalled 0 | idle
+            unstalled 9 | idle
+            exhausted 0 7 | idle
+            memory short | idle
+            memory tight -> resume 0, resume 1 | idle
+            memory room -> resume 0, resume 1 | idle
+            produce-failed transient -> panics: an output can only fail inside a transaction
+            produce-failed content -> panics: an output can only fail inside a transaction
+            ended committed -> panics: an end was reported that nobody asked for
+            ended content -> panics: an end was reported that nobody asked for
+            ended transient -> panics: an end was reported that nobody asked for
+            ended fenced -> panics: an end was reported that nobody asked for
+            ended indeterminate -> panics: an end was reported that nobody asked for
+            aborted -> panics: an abort was reported that nobody asked for
+            abort-failed -> panics: an abort was reported that nobody asked for
+            read 2 -> panics: an outcome was reported that nobody asked for
+            read 3 -> panics: an outcome was reported that nobody asked for
+            read nothing -> panics: an outcome was reported that nobody asked for
+            tick 0 | idle
+            tick 100 | idle
+            drain -> stop | stopped
+        "#]],
     );
 }
 
 #[test]
 fn open_under_pressure() {
     check_rows(
-        "assign 0@5#2 1@0#0; record 0 5 a; pressure on",
+        "assign 0@5#2 1@0#0; record 0 5 a; memory short",
         INPUTS,
         expect![[r#"
-        assign 2@7#1 -> assign 2@7#1, pause 2 | open
-        restored 0 | open
-        revoke 0 -> commit 0@6#3 [a] | committing
-        revoke 9 -> commit 0@6#3 [a] | committing
-        lost 0 -> abort | aborting
-        lost 1 -> abort | aborting
-        record 0 6 b | open
-        record 9 0 x | open
-        unstalled 0 | open
-        unstalled 9 | open
-        exhausted 0 7 | open
-        pressure on | open
-        pressure off -> resume 0, resume 1 | open
-        produce-failed transient -> abort | aborting
-        produce-failed content -> abort | aborting
-        ended committed -> panics: an end was reported that nobody asked for
-        ended content -> panics: an end was reported that nobody asked for
-        ended transient -> panics: an end was reported that nobody asked for
-        ended fenced -> panics: an end was reported that nobody asked for
-        ended indeterminate -> panics: an end was reported that nobody asked for
-        aborted -> panics: an abort was reported that nobody asked for
-        abort-failed -> panics: an abort was reported that nobody asked for
-        read 2 -> panics: an outcome was reported that nobody asked for
-        read 3 -> panics: an outcome was reported that nobody asked for
-        read nothing -> panics: an outcome was reported that nobody asked for
-        tick 0 | open
-        tick 100 -> commit 0@6#3 [a] | committing
-        drain -> commit 0@6#3 [a] | committing
-    "#]],
+            assign 2@7#1 -> assign 2@7#1, pause 2 | open
+            restored 0 | open
+            revoke 0 -> commit 0@6#3 [a] | committing
+            revoke 9 -> commit 0@6#3 [a] | committing
+            lost 0 -> abort | aborting
+            lost 1 -> abort | aborting
+            record 0 6 b | open
+            record 9 0 x | open
+            unstalled 0 | open
+            unstalled 9 | open
+            exhausted 0 7 | open
+            memory short | open
+            memory tight -> resume 0, resume 1 | open
+            memory room -> resume 0, resume 1 | open
+            produce-failed transient -> abort | aborting
+            produce-failed content -> abort | aborting
+            ended committed -> panics: an end was reported that nobody asked for
+            ended content -> panics: an end was reported that nobody asked for
+            ended transient -> panics: an end was reported that nobody asked for
+            ended fenced -> panics: an end was reported that nobody asked for
+            ended indeterminate -> panics: an end was reported that nobody asked for
+            aborted -> panics: an abort was reported that nobody asked for
+            abort-failed -> panics: an abort was reported that nobody asked for
+            read 2 -> panics: an outcome was reported that nobody asked for
+            read 3 -> panics: an outcome was reported that nobody asked for
+            read nothing -> panics: an outcome was reported that nobody asked for
+            tick 0 | open
+            tick 100 -> commit 0@6#3 [a] | committing
+            drain -> commit 0@6#3 [a] | committing
+        "#]],
     );
 }
 
@@ -280,8 +287,9 @@ fn open() {
             unstalled 0 | open
             unstalled 9 | open
             exhausted 0 7 | open
-            pressure on -> pause 0, pause 1 | open
-            pressure off | open
+            memory short -> pause 0, pause 1 | open
+            memory tight | open
+            memory room | open
             produce-failed transient -> abort | aborting
             produce-failed content -> abort | aborting
             ended committed -> panics: an end was reported that nobody asked for
@@ -318,8 +326,9 @@ fn committing() {
             unstalled 0 | committing
             unstalled 9 | committing
             exhausted 0 7 | committing
-            pressure on -> pause 0, pause 1 | committing
-            pressure off | committing
+            memory short -> pause 0, pause 1 | committing
+            memory tight | committing
+            memory room | committing
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> published 1 | idle
@@ -356,8 +365,9 @@ fn aborting() {
             unstalled 0 | aborting
             unstalled 9 | aborting
             exhausted 0 7 | aborting
-            pressure on -> pause 0, pause 1 | aborting
-            pressure off | aborting
+            memory short -> pause 0, pause 1 | aborting
+            memory tight | aborting
+            memory room | aborting
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> panics: an end was reported that nobody asked for
@@ -394,8 +404,9 @@ fn unknown_after_a_commit() {
             unstalled 0 | unknown
             unstalled 9 | unknown
             exhausted 0 7 | unknown
-            pressure on -> pause 0, pause 1 | unknown
-            pressure off | unknown
+            memory short -> pause 0, pause 1 | unknown
+            memory tight | unknown
+            memory room | unknown
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> panics: an end was reported that nobody asked for
@@ -432,8 +443,9 @@ fn unknown_after_an_abort() {
             unstalled 0 | unknown
             unstalled 9 | unknown
             exhausted 0 7 | unknown
-            pressure on -> pause 0, pause 1 | unknown
-            pressure off | unknown
+            memory short -> pause 0, pause 1 | unknown
+            memory tight | unknown
+            memory room | unknown
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> panics: an end was reported that nobody asked for
@@ -470,8 +482,9 @@ fn stopped() {
             unstalled 0 | stopped
             unstalled 9 | stopped
             exhausted 0 7 | stopped
-            pressure on -> pause 0, pause 1 | stopped
-            pressure off | stopped
+            memory short -> pause 0, pause 1 | stopped
+            memory tight | stopped
+            memory room | stopped
             produce-failed transient -> panics: an output can only fail inside a transaction
             produce-failed content -> panics: an output can only fail inside a transaction
             ended committed -> panics: an end was reported that nobody asked for

@@ -111,7 +111,8 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             _ => (0, false),
         };
         let uncommitted = self.worker.processor().uncommitted_bytes() as u64;
-        let fetched: u64 = self.lags.iter().map(|lag| lag.queued_bytes).sum();
+        // All partitions of a consumer share one queue, and each of them tells of all of it.
+        let fetched = self.lags.iter().map(|lag| lag.queued_bytes).max().unwrap_or(0);
         let in_flight = u64::try_from(self.producer.in_flight()).unwrap_or(0);
         let (fetch_limit, in_flight_limit) = (self.client.fetch_queue_bytes(), self.client.producer_queue_records());
         let pressed = self.worker.is_pressed();
@@ -122,8 +123,8 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         let (bytes, bytes_max) =
             (std::mem::take(&mut self.told.uncommitted_max).max(uncommitted), limits.uncommitted_bytes_max as u64);
         report.read(Bound::OverlayBytes, bytes, bytes_max, is_full && uncommitted >= bytes_max);
-        // A queue that is full is what a backlog looks like; it is the worker's turn then, and nobody waits for anything else.
-        report.read(Bound::FetchQueueBytes, fetched, fetch_limit, fetched >= fetch_limit);
+        // A queue that is full is what a backlog looks like: it is the worker's turn, and no source waits.
+        report.read(Bound::FetchQueueBytes, fetched, fetch_limit, false);
         report.reach(Bound::FetchQueueBytes, u64::from(fetched >= fetch_limit));
         let waiting = std::mem::take(&mut self.told.in_flight_max).max(in_flight);
         report.read(Bound::ProducerQueueRecords, waiting, in_flight_limit, in_flight >= in_flight_limit);

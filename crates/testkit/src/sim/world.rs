@@ -2,7 +2,7 @@
 //! more, and everything must get done.
 
 use throughline_model::Now;
-use throughline_worker::{Input, WorkerOptions};
+use throughline_worker::{Input, MemoryLevel, WorkerOptions};
 
 use super::chance::{Chance, Climate};
 use super::cluster::{Cluster, TRANSACTION_TIMEOUT};
@@ -100,7 +100,7 @@ impl World {
     /// The world of a seed.
     pub fn new(seed: u64, mutant: Option<Mutant>, traced: bool) -> Self {
         let mut chance = Chance::new(seed);
-        let climate = Climate::draw(&mut chance);
+        let climate = Climate::draw(&mut chance).with_pressure(seed);
         let spreading = 1 + chance.index(2);
         let folding = 1 + chance.index(3);
         let stages: Vec<usize> = [vec![0; spreading], vec![1; folding]].concat();
@@ -352,7 +352,7 @@ impl World {
         self.step_restores(i)?;
         self.unstall(i)?;
         let is_pressed = self.now < self.instances[i].pressed_until && !self.calm;
-        self.input(i, Input::Pressure(is_pressed))?;
+        self.input(i, Input::Memory(if is_pressed { MemoryLevel::Short } else { MemoryLevel::Room }))?;
         if self.instances[i].drains { self.input(i, Input::Drain) } else { self.input(i, Input::Tick) }
     }
 

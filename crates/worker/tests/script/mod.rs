@@ -13,7 +13,7 @@
 //! aborted                       or abort-failed
 //! read 3                        or read nothing
 //! exhausted 0 500               nothing was left to read in partition 0 at 500 ms, or something was: nothing
-//! pressure on                   memory is short, or off: there is room again
+//! memory short                  or tight, or room
 //! portion 3                     the timer is due so often, once a transaction
 //! tick 100                      100 ms later (or earlier, if negative)
 //! drain
@@ -28,8 +28,8 @@ use expect_test::Expect;
 use throughline_model::{NextOffset, Now, ReceivedAt, RecordOffset, Topic};
 use throughline_worker::input::NoHeaders;
 use throughline_worker::{
-    Assignment, CommitOffset, CommitOutcome, Effect, Effects, Input, InputRecord, Outputs, Phase, ProcessContext,
-    Processor, ProduceFault, Stall, StateMismatch, TaskId, Worker, WorkerOptions,
+    Assignment, CommitOffset, CommitOutcome, Effect, Effects, Input, InputRecord, MemoryLevel, Outputs, Phase,
+    ProcessContext, Processor, ProduceFault, Stall, StateMismatch, TaskId, Worker, WorkerOptions,
 };
 
 /// Runs a script on a new worker and compares what it wants after every line.
@@ -255,8 +255,9 @@ fn plain_input(words: &[&str]) -> Input<'static> {
         ["abort-failed"] => Input::AbortFailed,
         ["read", "nothing"] => Input::OutcomeRead(None),
         ["read", txn_seq] => Input::OutcomeRead(Some(number(txn_seq) as u64)),
-        ["pressure", "on"] => Input::Pressure(true),
-        ["pressure", "off"] => Input::Pressure(false),
+        ["memory", "room"] => Input::Memory(MemoryLevel::Room),
+        ["memory", "tight"] => Input::Memory(MemoryLevel::Tight),
+        ["memory", "short"] => Input::Memory(MemoryLevel::Short),
         ["drain"] => Input::Drain,
         _ => panic!("not a step of a script: {words:?}"),
     }
