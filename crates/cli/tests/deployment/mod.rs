@@ -72,6 +72,7 @@ pub struct Deployment {
     /// Brokers that the test itself reads from.
     direct: String,
     sources: Vec<Source>,
+    commit: String,
     extra: String,
     folder: PathBuf,
     kept: std::cell::Cell<bool>,
@@ -90,11 +91,31 @@ impl Deployment {
         std::fs::create_dir_all(&folder).expect("the target folder can be written");
         let prefix = format!("{application}.");
         let Kafka { direct, brokers, replication } = kafka;
-        let (sources, extra) = (sources.to_vec(), extra.to_owned());
-        let deployment =
-            Self { application, prefix, brokers, replication, direct, sources, extra, folder, kept: false.into() };
+        let (sources, extra, commit) = (sources.to_vec(), extra.to_owned(), String::new());
+        let deployment = Self {
+            application,
+            prefix,
+            brokers,
+            replication,
+            direct,
+            sources,
+            commit,
+            extra,
+            folder,
+            kept: false.into(),
+        };
         deployment.call(&["topics", "apply", "--sources"]);
         deployment
+    }
+
+    /// Adds something else to the configuration from the next start on.
+    pub fn set_extra(&mut self, extra: &str) {
+        extra.clone_into(&mut self.extra);
+    }
+
+    /// Adds lines to the table `commit` from the next start on.
+    pub fn set_commit(&mut self, lines: &str) {
+        lines.clone_into(&mut self.commit);
     }
 
     /// A source of kind and name `web` with a topic of its own.
@@ -174,7 +195,7 @@ impl Deployment {
     fn config(&self, ordinal: u32) -> String {
         let (application, prefix, replication) = (&self.application, &self.prefix, self.replication);
         let brokers = self.brokers.replace(',', "\", \"");
-        let session = SESSION_TIMEOUT.as_secs();
+        let (session, commit) = (SESSION_TIMEOUT.as_secs(), &self.commit);
         let mut text = format!(
             r#"application = "{application}"
 tenant = "brand"
@@ -191,7 +212,7 @@ normalize = 1
 experience = 1
 [commit]
 interval = "50ms"
-[transaction]
+{commit}[transaction]
 age = "2s"
 timeout = "4s"
 session_timeout = "{session}s"

@@ -146,6 +146,22 @@ impl Program {
         partitions.filter(|partition| partition["state"] == "serving").count()
     }
 
+    /// Resident memory, as the kernel counts it.
+    pub fn resident_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the kernel says it");
+        let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().expect("a number");
+        kilobytes * 1_024
+    }
+
+    /// A metric by its name and labels as they are written.
+    pub fn metric(&self, series: &str) -> Option<f64> {
+        let answer = http::get(self.address(), "/metrics");
+        let value = answer.body.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
+        Some(value.parse().expect("a number"))
+    }
+
     /// Sends a signal by its name without `SIG`.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
