@@ -8,7 +8,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use crate::deployment::Cluster;
-use crate::generator::{self, Generator};
+use throughline_stages::generator::{self, Generator};
 
 /// Writes to one source topic, compressed with lz4.
 pub struct Feed {

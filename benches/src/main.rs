@@ -15,7 +15,7 @@ use throughline_benches::measure::score::{Run, Source};
 use throughline_benches::peers::system::{self, System};
 use throughline_benches::peers::{self, Plan};
 use throughline_benches::report::{Report, median};
-use throughline_benches::stages;
+use throughline_stages::stages;
 use throughline_testkit::broker::{Broker, BrokerOptions};
 use throughline_testkit::registry::Registry;
 

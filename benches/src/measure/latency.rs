@@ -18,8 +18,8 @@ use super::{Bench, wait_drained};
 use crate::child::Child;
 use crate::deployment::{Deployment, Encoding, Outputs, TENANT};
 use crate::feed::{self, Feed, now_millis};
-use crate::generator::{self, Generator};
 use crate::report::quantile;
+use throughline_stages::generator::{self, Generator};
 
 /// The first seconds are not counted: caches are cold and every customer is new.
 const WARM_UP: Duration = Duration::from_secs(8);

@@ -12,7 +12,7 @@ use super::{Bench, wait_drained};
 use crate::child::Child;
 use crate::deployment::{Deployment, Encoding, Outputs};
 use crate::feed::{Feed, now_millis};
-use crate::generator::{self, Call, Generator};
+use throughline_stages::generator::{self, Call, Generator};
 
 const DAY: i64 = 86_400_000;
 

@@ -11,7 +11,7 @@ use crate::child::Child;
 use crate::copy::Copied;
 use crate::deployment::{Deployment, Encoding, Outputs};
 use crate::feed;
-use crate::generator::Generator;
+use throughline_stages::generator::Generator;
 
 /// Source records, written once and read by every run.
 #[derive(Debug)]

@@ -20,8 +20,8 @@ use super::run::Running;
 use super::system::{System, title};
 use crate::deployment::Cluster;
 use crate::feed::{Feed, now_millis};
-use crate::generator::{self, Call, Generator};
 use crate::measure::Bench;
+use throughline_stages::generator::{self, Call, Generator};
 
 /// Calls of the check, and their customers: enough for a personal baseline of most.
 const CALLS: u32 = 40_000;

@@ -27,6 +27,7 @@ pub fn run(quick: bool) -> Result<ExitCode> {
     steps.command("unit and integration tests", targets.select(locked(&mut unit), false))?;
     steps.command("documentation tests", locked(&mut cargo(&["test", "--workspace", "--doc"])))?;
     optional(&mut steps)?;
+    instructions(&mut steps)?;
     if !quick && targets.names.iter().any(|name| name.starts_with(KAFKA_PREFIX)) {
         with_broker(&mut steps, &targets)?;
     }
@@ -89,6 +90,29 @@ fn optional(steps: &mut Steps) -> Result<()> {
         steps.command("tests of Prometheus rules", Command::new("promtool").args(["test", "rules"]).args(tests))?;
     }
     Ok(())
+}
+
+/// Version of the program that runs instruction counts; that of the crate `gungraun` in `Cargo.toml`.
+const RUNNER: &str = "0.20.0";
+
+/// Instruction counts of the hot functions against their limits, where Valgrind is installed. The program that runs them is
+/// installed once, where `cargo install` puts programs.
+fn instructions(steps: &mut Steps) -> Result<()> {
+    if !steps.is_green() {
+        return Ok(());
+    }
+    if !is_there("valgrind", "--version") {
+        println!("valgrind is not installed: instructions of the hot functions are not counted");
+        return Ok(());
+    }
+    let installed = cargo(&["install", "--list"]).output().context("failed to list installed programs")?;
+    if !String::from_utf8_lossy(&installed.stdout).contains(&format!("gungraun-runner v{RUNNER}:")) {
+        let version = format!("={RUNNER}");
+        let install = ["install", "--quiet", "--locked", "--debug", "gungraun-runner", "--version", &version];
+        steps.command("installing the counter of instructions", &mut cargo(&install))?;
+    }
+    let mut count = cargo(&["bench", "--package", "throughline-stages", "--bench", "instructions"]);
+    steps.command("instructions of the hot functions", locked(&mut count))
 }
 
 fn is_there(program: &str, argument: &str) -> bool {

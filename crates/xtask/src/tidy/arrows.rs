@@ -60,6 +60,7 @@ const RULES: &[Rule] = &[
     ),
     edge("throughline", &["service", "config", "pipeline"]),
     edge("testkit", PURE),
+    pure("stages", PURE),
     edge("xtask", &["config", "pipeline", "testkit"]),
 ];
 
@@ -187,6 +188,7 @@ fn manifest(name: &str) -> String {
     match name {
         "throughline" => "crates/cli/Cargo.toml".to_owned(),
         "benches" => "benches/Cargo.toml".to_owned(),
+        "stages" => "benches/stages/Cargo.toml".to_owned(),
         name => format!("crates/{name}/Cargo.toml"),
     }
 }
