@@ -120,6 +120,16 @@ impl Child {
         Ok(kib * 1024)
     }
 
+    /// Kills the child as `kill -9` does.
+    ///
+    /// # Errors
+    /// If it cannot be killed.
+    pub fn kill(mut self) -> Result<()> {
+        self.process.kill().context("kill the child")?;
+        self.process.wait().context("wait for the child")?;
+        Ok(())
+    }
+
     /// Asks the child to drain and waits until it has ended.
     ///
     /// # Errors
@@ -167,11 +177,18 @@ fn cpu_of(stat: &Path) -> Result<f64> {
 }
 
 fn is_ready(address: &str) -> bool {
-    let Ok(mut stream) = TcpStream::connect(address) else { return false };
+    get(address, "/health/ready").is_some()
+}
+
+/// The body of what `address` answers, if it is a 200.
+#[must_use]
+pub fn get(address: &str, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
     let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
-    let request = format!("GET /health/ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    let mut answer = Vec::new();
-    stream.write_all(request.as_bytes()).is_ok()
-        && stream.read_to_end(&mut answer).is_ok()
-        && answer.starts_with(b"HTTP/1.1 200")
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let mut answer = String::new();
+    stream.write_all(request.as_bytes()).ok()?;
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
 }

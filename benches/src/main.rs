@@ -116,6 +116,8 @@ enum Only {
     AllOn,
     /// Starts on --keys keys of state, from the changelog and from the local log; only when asked for
     Restore,
+    /// Kills one of two processes that share --keys keys of state; only when asked for
+    Takeover,
 }
 
 #[derive(Debug, Args)]
@@ -247,6 +249,9 @@ fn measure(options: &Options) -> Result<()> {
     }
     if options.only == Some(Only::Restore) {
         restore(&bench, options.keys, &mut report)?;
+    }
+    if options.only == Some(Only::Takeover) {
+        takeover(&bench, options.keys, options.rate.unwrap_or(PEERS_RATE), &mut report)?;
     }
     println!("{}", report.table());
     if options.json {
@@ -388,6 +393,24 @@ fn restore(bench: &Bench, keys: u32, report: &mut Report) -> Result<()> {
             0,
             None,
         );
+    }
+    Ok(())
+}
+
+fn takeover(bench: &Bench, keys: u32, rate: f64, report: &mut Report) -> Result<()> {
+    let takeover = bench.takeover(keys.into(), rate)?;
+    report.note("takeover_keys", takeover.keys.into());
+    report.note("takeover_partitions", takeover.partitions.into());
+    report.note("takeover_records_per_second", rate.round().into());
+    let rows = [
+        ("takeover_first_ms", "kill to the first new score of a partition that moved, ms", takeover.first, None),
+        ("takeover_last_ms", "the same for the last such partition, ms", takeover.last, Some(20_000.0)),
+        ("stayed_before_p99_ms", "partitions that stayed: p99 before the kill, ms", takeover.before, None),
+        ("stayed_during_p99_ms", "the same from the kill to the end of the takeover, ms", takeover.during, None),
+        ("stayed_during_max_ms", "the slowest of them, ms", takeover.during_max, None),
+    ];
+    for (key, what, value, target) in rows {
+        report.add(key, what, value, 0, target);
     }
     Ok(())
 }

@@ -45,6 +45,28 @@ struct Appended {
     at: i64,
 }
 
+/// A touchpoint whose score was seen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    /// Partition of the score.
+    pub partition: i32,
+    /// When the source record was appended, milliseconds since 1970.
+    pub at: i64,
+    /// When its score could be read.
+    pub visible: i64,
+}
+
+/// What a watched stretch of time showed.
+#[derive(Debug)]
+pub(super) struct Watched {
+    /// When it began.
+    pub from: i64,
+    /// In the order in which they were seen.
+    pub seen: Vec<Seen>,
+    /// Touchpoints without a score.
+    pub missing: usize,
+}
+
 impl Bench {
     /// Feeds `rate` records per second for `duration` after the warm-up, and watches the scores.
     ///
@@ -75,6 +97,26 @@ impl Bench {
         rate: f64,
         duration: Duration,
     ) -> Result<Latency> {
+        let Watched { from, seen, missing } =
+            self.watch_scores(source, scores, as_of, rate, WARM_UP + duration, || Ok(()))?;
+        let warm = from + i64::try_from(WARM_UP.as_millis()).unwrap_or(i64::MAX);
+        let mut waits: Vec<f64> =
+            seen.iter().filter(|seen| seen.at >= warm).map(|seen| (seen.visible - seen.at) as f64).collect();
+        waits.sort_by(f64::total_cmp);
+        let at = |share| quantile(&waits, share).context("no score was seen");
+        Ok(Latency { p50: at(0.5)?, p99: at(0.99)?, max: at(1.0)?, counted: waits.len(), missing })
+    }
+
+    /// Feeds `rate` records per second for `duration`, calls `meanwhile` between them, and watches the scores.
+    pub(super) fn watch_scores(
+        &self,
+        source: &str,
+        scores: &str,
+        as_of: fn(&[u8]) -> Option<i64>,
+        rate: f64,
+        duration: Duration,
+        meanwhile: impl FnMut() -> Result<()>,
+    ) -> Result<Watched> {
         let consumer = self.reader(scores)?;
         let customers = customers(self.keys, TENANT);
         let (send, receive) = mpsc::channel();
@@ -83,16 +125,11 @@ impl Bench {
             let fed = Arc::clone(&fed);
             move || watch(&consumer, &customers, &receive, &fed, as_of)
         });
-        let from = self.paced(source, rate, WARM_UP + duration, &send)?;
+        let from = self.paced(source, rate, duration, &send, meanwhile);
         fed.store(true, Ordering::Release);
         drop(send);
         let (seen, missing) = watcher.join().expect("the watcher does not panic");
-        let warm = from + i64::try_from(WARM_UP.as_millis()).unwrap_or(i64::MAX);
-        let mut waits: Vec<f64> =
-            seen.iter().filter(|(at, _)| *at >= warm).map(|(at, visible)| (visible - at) as f64).collect();
-        waits.sort_by(f64::total_cmp);
-        let at = |share| quantile(&waits, share).context("no score was seen");
-        Ok(Latency { p50: at(0.5)?, p99: at(0.99)?, max: at(1.0)?, counted: waits.len(), missing })
+        Ok(Watched { from: from?, seen, missing })
     }
 
     /// Records per second that go through while they are being written, which is less than a backlog gives: the producer
@@ -134,7 +171,14 @@ impl Bench {
     }
 
     /// Returns when it began.
-    fn paced(&self, topic: &str, rate: f64, duration: Duration, appended: &mpsc::Sender<Appended>) -> Result<i64> {
+    fn paced(
+        &self,
+        topic: &str,
+        rate: f64,
+        duration: Duration,
+        appended: &mpsc::Sender<Appended>,
+        mut meanwhile: impl FnMut() -> Result<()>,
+    ) -> Result<i64> {
         let feed = Feed::new(&self.cluster, topic, Duration::from_millis(1))?;
         let mut generator = Generator::new(self.seed ^ 1, self.keys);
         let mut value = Vec::with_capacity(1_024);
@@ -154,6 +198,7 @@ impl Bench {
                 sent += 1.0;
             }
             feed.poll();
+            meanwhile()?;
             std::thread::sleep(PACE);
         }
         feed.finish()?;
@@ -176,7 +221,7 @@ fn customers(keys: u32, tenant: &str) -> HashMap<Vec<u8>, u32> {
         .collect()
 }
 
-/// Pairs of (appended, visible), and how many never became visible. A score speaks for every touchpoint of its customer up
+/// Touchpoints whose score was seen, and how many have none. A score speaks for every touchpoint of its customer up
 /// to its `as_of`.
 fn watch(
     consumer: &BaseConsumer,
@@ -184,7 +229,7 @@ fn watch(
     appended: &mpsc::Receiver<Appended>,
     fed: &AtomicBool,
     as_of: fn(&[u8]) -> Option<i64>,
-) -> (Vec<(i64, i64)>, usize) {
+) -> (Vec<Seen>, usize) {
     let mut waiting: HashMap<u32, VecDeque<i64>> = HashMap::new();
     let mut seen = Vec::new();
     let mut quiet = Instant::now();
@@ -200,7 +245,7 @@ fn watch(
         let Some(queue) = waiting.get_mut(customer) else { continue };
         while let Some(&at) = queue.front().filter(|at| **at <= as_of) {
             queue.pop_front();
-            seen.push((at, now));
+            seen.push(Seen { partition: record.partition(), at, visible: now });
         }
     }
     let missing = waiting.values().map(VecDeque::len).sum();
@@ -208,7 +253,7 @@ fn watch(
 }
 
 /// The second field of a score in the Confluent wire format; the first is the tenant.
-fn as_of(value: &[u8]) -> Option<i64> {
+pub(super) fn as_of(value: &[u8]) -> Option<i64> {
     let (length, rest) = long(value.get(5..)?)?;
     let (as_of, _) = long(rest.get(usize::try_from(length).ok()?..)?)?;
     Some(as_of)

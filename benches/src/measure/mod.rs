@@ -4,6 +4,7 @@ pub mod latency;
 pub mod memory;
 pub mod restore;
 pub mod score;
+pub mod takeover;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

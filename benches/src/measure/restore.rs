@@ -72,13 +72,7 @@ impl Bench {
         let deployment = Deployment::new(&self.cluster, &source, Outputs::All, Encoding::Avro)?;
         let directory = deployment.file.with_extension("state");
         let empty = self.start(&deployment, None)?;
-        let mut child = Child::service(&self.program, &deployment.file, &self.set)?;
-        child.wait_ready(&deployment.address)?;
-        self.load(&source, TEMPLATES)?;
-        wait_drained(&self.cluster, &deployment, &source, &mut child).context("fold the templates")?;
-        child.stop()?;
-        let (keys, bytes) = self.multiply(&deployment, keys)?;
-        eprintln!("{keys} keys of {:.0} bytes are in the changelog", bytes as f64 / keys as f64);
+        let (keys, bytes) = self.fill_state(&deployment, &source, keys)?;
         let changelog = self.start(&deployment, None)?;
         let first = self.start(&deployment, Some(&directory))?;
         let local = self.start(&deployment, Some(&directory))?;
@@ -86,6 +80,18 @@ impl Bench {
         self.cluster.remove(&[source]);
         let _ = std::fs::remove_dir_all(&directory);
         Ok(Restore { keys, bytes, empty, changelog, first, local })
+    }
+
+    /// Writes state of `keys` keys into the changelog; how many, and their bytes.
+    pub(super) fn fill_state(&self, deployment: &Deployment, source: &str, keys: u64) -> Result<(u64, u64)> {
+        let mut child = Child::service(&self.program, &deployment.file, &self.set)?;
+        child.wait_ready(&deployment.address)?;
+        self.load(source, TEMPLATES)?;
+        wait_drained(&self.cluster, deployment, source, &mut child).context("fold the templates")?;
+        child.stop()?;
+        let (keys, bytes) = self.multiply(deployment, keys)?;
+        eprintln!("{keys} keys of {:.0} bytes are in the changelog", bytes as f64 / keys as f64);
+        Ok((keys, bytes))
     }
 
     fn start(&self, deployment: &Deployment, directory: Option<&Path>) -> Result<Start> {
