@@ -35,9 +35,9 @@ pub fn read(text: Text<'_>) -> ClaimedTime<'_> {
 
 fn trim(text: Text<'_>) -> Text<'_> {
     match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
-        Cow::Owned(text) if text.trim().len() == text.len() => Cow::Owned(text),
-        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+        Cow::Borrowed(text) => Cow::Borrowed(blank::trim(text)),
+        Cow::Owned(text) if blank::trim(&text).len() == text.len() => Cow::Owned(text),
+        Cow::Owned(text) => Cow::Owned(blank::trim(&text).to_owned()),
     }
 }
 
@@ -70,7 +70,7 @@ pub fn in_utc(time: ClaimedTime<'_>) -> ClaimedTime<'_> {
 /// Milliseconds of a local date and time, as if it were UTC.
 #[must_use]
 pub fn local_millis(text: &str) -> Option<i64> {
-    match parse(text.trim()) {
+    match parse(blank::trim(text)) {
         Some(Parsed::Local(millis)) => Some(millis),
         _ => None,
     }
@@ -79,7 +79,7 @@ pub fn local_millis(text: &str) -> Option<i64> {
 /// Days since 1970 of a date alone.
 #[must_use]
 pub fn date_days(text: &str) -> Option<i64> {
-    match parse(text.trim()) {
+    match parse(blank::trim(text)) {
         Some(Parsed::Date(days)) => Some(days),
         _ => None,
     }

@@ -2,11 +2,13 @@
 
 use throughline_model::touchpoint::{Money, Text};
 
+use crate::blank::{is_blank, trim};
+
 /// Minor units of a decimal amount (`"409.94"`, `-10`, `1e2` is not one) in its currency; digits beyond the smallest unit
 /// are rounded half away from zero. `None` if it is not a decimal number or does not fit.
 #[must_use]
 pub fn minor_units(amount: &str, currency: &str) -> Option<i64> {
-    let text = amount.trim();
+    let text = trim(amount);
     let (negative, digits) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),
@@ -32,7 +34,7 @@ pub fn minor_units(amount: &str, currency: &str) -> Option<i64> {
 #[must_use]
 pub fn money<'a>(amount: &str, currency: impl Into<Text<'a>>) -> Option<Money<'a>> {
     let currency = currency.into();
-    if currency.trim().is_empty() {
+    if is_blank(&currency) {
         return None;
     }
     let amount_minor = minor_units(amount, &currency)?.checked_abs()?;
@@ -43,31 +45,41 @@ pub fn money<'a>(amount: &str, currency: impl Into<Text<'a>>) -> Option<Money<'a
 #[must_use]
 pub fn price(amount: &str, currency: &str) -> Option<String> {
     let units = minor_units(amount, currency)?;
-    let places = exponent(currency);
-    if currency.trim().is_empty() {
+    if is_blank(currency) {
         return None;
     }
-    if places == 0 {
-        return Some(format!("{units} {currency}"));
+    let places = exponent(currency);
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(units.unsigned_abs());
+    let mut text = String::with_capacity(digits.len() + places + currency.len() + 3);
+    if units < 0 {
+        text.push('-');
     }
-    let scale = 10_i64.pow(u32::try_from(places).expect("at most 3 places"));
-    let sign = if units < 0 { "-" } else { "" };
-    Some(format!("{sign}{}.{:0places$} {currency}", (units / scale).abs(), (units % scale).abs()))
+    if digits.len() <= places {
+        text.push_str("0.");
+        text.extend(std::iter::repeat_n('0', places - digits.len()));
+        text.push_str(digits);
+    } else {
+        let (whole, fraction) = digits.split_at(digits.len() - places);
+        text.push_str(whole);
+        if places > 0 {
+            text.push('.');
+            text.push_str(fraction);
+        }
+    }
+    text.push(' ');
+    text.push_str(currency);
+    Some(text)
 }
 
 /// Decimal places of a currency (ISO 4217); two unless listed.
 fn exponent(currency: &str) -> usize {
-    const NONE: [&str; 16] = [
-        "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF",
-    ];
-    const THREE: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
-    let is = |list: &[&str]| list.iter().any(|code| code.eq_ignore_ascii_case(currency.trim()));
-    if is(&NONE) {
-        0
-    } else if is(&THREE) {
-        3
-    } else {
-        2
+    let Ok(code) = <[u8; 3]>::try_from(trim(currency).as_bytes()) else { return 2 };
+    match &code.to_ascii_uppercase()[..] {
+        b"BIF" | b"CLP" | b"DJF" | b"GNF" | b"ISK" | b"JPY" | b"KMF" | b"KRW" | b"PYG" | b"RWF" | b"UGX" | b"VND"
+        | b"VUV" | b"XAF" | b"XOF" | b"XPF" => 0,
+        b"BHD" | b"IQD" | b"JOD" | b"KWD" | b"LYD" | b"OMR" | b"TND" => 3,
+        _ => 2,
     }
 }
 
@@ -99,6 +111,10 @@ mod tests {
         assert_eq!(price("12", "EUR").as_deref(), Some("12.00 EUR"));
         assert_eq!(price("12.5", "EUR").as_deref(), Some("12.50 EUR"));
         assert_eq!(price("-0.05", "EUR").as_deref(), Some("-0.05 EUR"));
+        assert_eq!(price("1234567.891", "kwd").as_deref(), Some("1234567.891 kwd"));
+        assert_eq!(price("0", "EUR").as_deref(), Some("0.00 EUR"));
+        assert_eq!(price("0.5", " eur").as_deref(), Some("0.50  eur"));
+        assert_eq!(price("0", "JPY").as_deref(), Some("0 JPY"));
         assert_eq!(price("300", "JPY").as_deref(), Some("300 JPY"));
         assert_eq!(price("12", ""), None);
         assert_eq!(money("-10.00", "USD").map(|money| money.amount_minor), Some(1_000));

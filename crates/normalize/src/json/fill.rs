@@ -15,7 +15,7 @@ use super::{Many, Obj, Pairs, Str, Time};
 
 /// A struct whose fields are members of an object; declared by [`members!`](crate::json::members).
 pub trait Members<'de>: Default {
-    /// Reads the members of an object into the fields; a member that is there twice is an error.
+    /// Reads the members of an object into the fields.
     ///
     /// # Errors
     /// Those of the reader.
@@ -140,9 +140,13 @@ pub(crate) use fill_whole;
 
 fill_whole!(Str<'de>, Time<'de>, Pairs<'de>, Option<&'de RawValue>, Option<IgnoredAny>);
 
-/// Declares a struct that is read in place: each field with the name of its member.
+/// Declares a struct that is read in place: each field with the name of its member. With `last` in front, the last one of a
+/// member that is there twice holds; else it is an error.
 macro_rules! members {
-    ($(#[$meta:meta])* $vis:vis struct $name:ident<'a> {
+    (last $($struct:tt)*) => {
+        $crate::json::fill::members!(@true $($struct)*);
+    };
+    (@$last:tt $(#[$meta:meta])* $vis:vis struct $name:ident<'a> {
         $($(#[$field_meta:meta])* $field_vis:vis $field:ident: $type:ty = $member:literal,)*
     }) => {
         $(#[$meta])*
@@ -179,7 +183,7 @@ macro_rules! members {
                     let bit = 1 << field as u32;
                     match field {
                         $(Field::$field => {
-                            if seen & bit != 0 {
+                            if !$last && seen & bit != 0 {
                                 return Err(::serde::de::Error::duplicate_field($member));
                             }
                             map.next_value_seed($crate::json::fill::Place(&mut self.$field))?;
@@ -201,6 +205,9 @@ macro_rules! members {
                 Ok(place)
             }
         }
+    };
+    ($($struct:tt)*) => {
+        $crate::json::fill::members!(@false $($struct)*);
     };
 }
 pub(crate) use members;

@@ -23,7 +23,8 @@ use throughline_model::{
 };
 
 use super::draft;
-use super::wire::{self, Call, Properties};
+use super::wire::{Call, Properties};
+use crate::blank::trim;
 use crate::draft::{ClaimedTime, Draft};
 use crate::format::{Entries, Payload};
 use crate::formats::amount;
@@ -82,24 +83,22 @@ const NAMES: &[(&str, TouchpointType, Rule)] = &[
 ];
 
 pub(super) fn read<'a>(payload: &Payload<'a>, call: &Call<'a>, sink: &mut dyn Entries<'a>) -> Result<(), Rejection> {
-    let name = call.event.trim();
+    let name = trim(&call.event);
     let row = NAMES.iter().find(|(event, ..)| event.eq_ignore_ascii_case(name));
-    let Some(&(_, kind, rule)) = row else {
+    let Some(&(_, mut kind, rule)) = row else {
         match payload.names.kind_of(name) {
-            Some(kind) => sink.boxed(mapped(payload, call, kind)?),
+            Some(kind) => sink.boxed(mapped(payload, call, kind)),
             None => sink.withheld(WithheldReason::Unmapped, Text::from(&call.event)),
         }
         return Ok(());
     };
-    let properties = &wire::decode::<Properties<'a>>(call.properties)?;
+    let properties = &call.properties.0;
+    if rule == Rule::Search && found_nothing(properties) {
+        kind = TouchpointType::SearchFailed;
+    }
     let mut draft = with_properties(payload, call, properties, kind);
     match rule {
-        Rule::Plain => {}
-        Rule::Search => {
-            if found_nothing(properties) {
-                draft = with_properties(payload, call, properties, TouchpointType::SearchFailed);
-            }
-        }
+        Rule::Plain | Rule::Search => {}
         Rule::Order | Rule::OrderUpdate => return read_order(payload, call, properties, draft, rule, sink),
         Rule::Cancellation => {
             draft.body.result.by = cancelled_by(properties);
@@ -128,13 +127,13 @@ pub(super) fn read<'a>(payload: &Payload<'a>, call: &Call<'a>, sink: &mut dyn En
 }
 
 /// A draft of a name that only the deployment knows.
-fn mapped<'a>(payload: &Payload<'a>, call: &Call<'a>, kind: TouchpointType) -> Result<Box<Draft<'a>>, Rejection> {
-    let properties = &wire::decode::<Properties<'a>>(call.properties)?;
+fn mapped<'a>(payload: &Payload<'a>, call: &Call<'a>, kind: TouchpointType) -> Box<Draft<'a>> {
+    let properties = &call.properties.0;
     let mut draft = with_properties(payload, call, properties, kind);
     if matches!(kind, TouchpointType::OrderCreated | TouchpointType::PaymentCompleted) {
         mention_order(payload, &mut draft, properties);
     }
-    Ok(draft)
+    draft
 }
 
 fn with_properties<'a>(
@@ -178,7 +177,7 @@ fn read_order<'a>(
         };
     }
     let thing = match properties.order_id.some() {
-        Some(order_id) => format!("order/{}", order_id.trim()),
+        Some(order_id) => format!("order/{}", trim(order_id)),
         None => order.body.source_id.to_string(),
     };
     let id_of = |kind: TouchpointType| match thing.as_str() {
@@ -224,7 +223,7 @@ fn read_chat<'a>(payload: &Payload<'a>, draft: &mut Draft<'a>, properties: &Prop
 /// Only what the call says: without a count nobody knows what was found.
 fn found_nothing(properties: &Properties<'_>) -> bool {
     let counts = [&properties.results, &properties.results_count, &properties.result_count, &properties.num_results];
-    counts.iter().any(|count| count.trim() == "0") || properties.products.0.as_ref().is_some_and(Vec::is_empty)
+    counts.iter().any(|count| trim(count) == "0") || properties.products.0.as_ref().is_some_and(Vec::is_empty)
 }
 
 fn cancelled_by(properties: &Properties<'_>) -> Option<Party> {
@@ -244,7 +243,7 @@ fn cancelled_by(properties: &Properties<'_>) -> Option<Party> {
 
 /// A rating on 1..5; on 0..10 or 0..100 where it is higher than that.
 fn stars(rating: &Str<'_>) -> Option<Evidence> {
-    let score: f64 = rating.trim().parse().ok()?;
+    let score: f64 = trim(rating).parse().ok()?;
     let mut evidence = Evidence::new(EvidenceKind::Stars, score);
     if score > 5.0 && score <= 100.0 {
         evidence.min = 0.0;
@@ -273,7 +272,7 @@ fn prices<'a>(properties: &Properties<'a>) -> Vec<ValueFact<'a>> {
         .filter_map(|(id, sku, price, named)| {
             let subject = if id.is_empty() { sku } else { id };
             let named = if named.is_empty() { &properties.currency } else { named };
-            let value = amount::price(price, &currency(named)).filter(|_| !subject.is_empty())?;
+            let value = if subject.is_empty() { None } else { amount::price(price, &currency(named)) }?;
             Some(ValueFact {
                 kind: FactKind::Price,
                 subject: Text::from(subject),

@@ -28,8 +28,8 @@ members! {
         pub original_timestamp: Time<'a> = "originalTimestamp",
         pub sent_at: Str<'a> = "sentAt",
         pub received_at: Str<'a> = "receivedAt",
-        /// Decoded only for the names that read them.
-        pub properties: Option<&'a RawValue> = "properties",
+        /// Read for all calls, though only some names need them: reading them later would go over them twice.
+        pub properties: Obj<Properties<'a>> = "properties",
         /// Decoded only where they are the record's own subject.
         pub traits: Option<&'a RawValue> = "traits",
         pub context: Obj<Context<'a>> = "context",
@@ -89,7 +89,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Batch<'a> {
     }
 }
 
-fill::fill_whole!(Batch<'de>);
+fill::fill_whole!(Batch<'de>, Num, Flag);
 
 members! {
     pub(super) struct Context<'a> {
@@ -205,83 +205,51 @@ impl<'de: 'a, 'a> Visitor<'de> for TraitsVisitor<'a> {
     }
 }
 
-/// Properties of the track calls of the table.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Properties<'a> {
-    #[serde(borrow)]
-    pub order_id: Str<'a>,
-    #[serde(borrow)]
-    pub checkout_id: Str<'a>,
-    #[serde(borrow)]
-    pub product_id: Str<'a>,
-    #[serde(borrow)]
-    pub sku: Str<'a>,
-    #[serde(borrow)]
-    pub price: Str<'a>,
-    #[serde(borrow)]
-    pub total: Str<'a>,
-    #[serde(borrow)]
-    pub revenue: Str<'a>,
-    #[serde(borrow)]
-    pub value: Str<'a>,
-    #[serde(borrow)]
-    pub currency: Str<'a>,
-    #[serde(borrow)]
-    pub products: Listed<Obj<Product<'a>>>,
-    #[serde(borrow)]
-    pub promotion_id: Str<'a>,
-    #[serde(borrow)]
-    pub rating: Str<'a>,
-    #[serde(borrow)]
-    pub review_id: Str<'a>,
-    #[serde(borrow)]
-    pub review_body: Str<'a>,
-    #[serde(borrow)]
-    pub share_message: Str<'a>,
-    #[serde(borrow)]
-    pub coupon_id: Str<'a>,
-    #[serde(borrow)]
-    pub coupon: Str<'a>,
-    #[serde(borrow)]
-    pub reason: Str<'a>,
-    #[serde(borrow)]
-    pub cancelled_by: Str<'a>,
-    #[serde(borrow)]
-    pub agent_id: Str<'a>,
-    #[serde(borrow)]
-    pub conversation_id: Str<'a>,
-    pub conversation_duration: Num,
-    #[serde(borrow)]
-    pub message_id: Str<'a>,
-    #[serde(borrow)]
-    pub message_body: Str<'a>,
-    pub resolved: Flag,
-    #[serde(borrow)]
-    pub results: Str<'a>,
-    #[serde(borrow)]
-    pub results_count: Str<'a>,
-    #[serde(borrow)]
-    pub result_count: Str<'a>,
-    #[serde(borrow)]
-    pub num_results: Str<'a>,
-    #[serde(borrow)]
-    pub email: Str<'a>,
-    #[serde(borrow)]
-    pub phone: Str<'a>,
+members! { last
+    /// Properties of the track calls of the table. Whoever sends one twice means the last one: most calls need none of them, and
+    /// none may cost such a call.
+    pub(super) struct Properties<'a> {
+        pub order_id: Str<'a> = "order_id",
+        pub checkout_id: Str<'a> = "checkout_id",
+        pub product_id: Str<'a> = "product_id",
+        pub sku: Str<'a> = "sku",
+        pub price: Str<'a> = "price",
+        pub total: Str<'a> = "total",
+        pub revenue: Str<'a> = "revenue",
+        pub value: Str<'a> = "value",
+        pub currency: Str<'a> = "currency",
+        pub products: Listed<Obj<Product<'a>>> = "products",
+        pub promotion_id: Str<'a> = "promotion_id",
+        pub rating: Str<'a> = "rating",
+        pub review_id: Str<'a> = "review_id",
+        pub review_body: Str<'a> = "review_body",
+        pub share_message: Str<'a> = "share_message",
+        pub coupon_id: Str<'a> = "coupon_id",
+        pub coupon: Str<'a> = "coupon",
+        pub reason: Str<'a> = "reason",
+        pub cancelled_by: Str<'a> = "cancelled_by",
+        pub agent_id: Str<'a> = "agent_id",
+        pub conversation_id: Str<'a> = "conversation_id",
+        pub conversation_duration: Num = "conversation_duration",
+        pub message_id: Str<'a> = "message_id",
+        pub message_body: Str<'a> = "message_body",
+        pub resolved: Flag = "resolved",
+        pub results: Str<'a> = "results",
+        pub results_count: Str<'a> = "results_count",
+        pub result_count: Str<'a> = "result_count",
+        pub num_results: Str<'a> = "num_results",
+        pub email: Str<'a> = "email",
+        pub phone: Str<'a> = "phone",
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Product<'a> {
-    #[serde(borrow)]
-    pub product_id: Str<'a>,
-    #[serde(borrow)]
-    pub sku: Str<'a>,
-    #[serde(borrow)]
-    pub price: Str<'a>,
-    #[serde(borrow)]
-    pub currency: Str<'a>,
+members! {
+    pub(super) struct Product<'a> {
+        pub product_id: Str<'a> = "product_id",
+        pub sku: Str<'a> = "sku",
+        pub price: Str<'a> = "price",
+        pub currency: Str<'a> = "currency",
+    }
 }
 
 /// A list that knows whether it was there: a search without results says so with an empty one.
@@ -297,6 +265,13 @@ impl<T> Default for Listed<T> {
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Listed<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         Many::<T>::deserialize(from).map(|list| Self(Some(list.0)))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> fill::Fill<'de> for Listed<T> {
+    fn fill<D: Deserializer<'de>>(&mut self, from: D) -> Result<(), D::Error> {
+        *self = Self::deserialize(from)?;
+        Ok(())
     }
 }
 
