@@ -423,7 +423,9 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
     fn poll_failed(&mut self, error: &KafkaError) -> Result<(), DriverError> {
         let reaction = classify(error);
         self.note_fault(reaction, error);
-        self.check_superseded(error)?;
+        if error.rdkafka_error_code() == Some(rdkafka::error::RDKafkaErrorCode::FencedInstanceId) {
+            return self.member_fenced();
+        }
         if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
             // This consumer can do nothing more: what it held is lost, and another one joins in its place.
             let tasks: Vec<TaskId> = self.worker.tasks().map(|(task, _)| task).collect();
@@ -441,17 +443,6 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
                 }
                 _ => Err(DriverError::Client(error.clone())),
             },
-        }
-    }
-
-    /// Fighting back would fence the other process, which would fence us: the one that came later stays. Only the consumer's word
-    /// counts: a refused commit may come from a consumer of ours that has just joined again under its static id.
-    fn check_superseded(&self, error: &KafkaError) -> Result<(), DriverError> {
-        match error.rdkafka_error_code() {
-            Some(rdkafka::error::RDKafkaErrorCode::FencedInstanceId) => {
-                Err(DriverError::Superseded(self.options.instance.clone()))
-            }
-            _ => Ok(()),
         }
     }
 

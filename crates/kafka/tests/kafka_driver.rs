@@ -444,3 +444,18 @@ fn scenario_03_a_takeover_waits_for_the_transaction_that_was_left_open() {
     assert_each_once(&deployment.outputs(180), 180);
     worker.drain();
 }
+
+#[test]
+fn of_two_with_one_static_id_the_later_one_stays() {
+    let deployment = Deployment::new(2);
+    let options = || DriverOptions { session_timeout: SHORT_SESSION, ..deployment.options("a") };
+    let first = deployment.start_with(options(), None);
+    first.wait_until("given partitions", || first.held() == 2);
+    let later = deployment.start_with(options(), None);
+    let why = first.thread.join().expect("no panic").expect_err("superseded").to_string();
+    assert!(why.contains("another process is member") && why.contains("instance.ordinal"), "{why}");
+    later.wait_until("given partitions", || later.held() == 2);
+    deployment.produce(keys(500));
+    assert_each_once(&deployment.outputs(500), 500);
+    later.drain();
+}

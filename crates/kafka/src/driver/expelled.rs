@@ -9,14 +9,26 @@
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use rdkafka::bindings as native;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use throughline_worker::Processor;
+use rdkafka::error::KafkaError;
+use throughline_worker::{Input, Processor, TaskId};
 
 use super::stranded::Looks;
-use super::{Driver, Observer};
+use super::{Driver, DriverError, Observer};
+use crate::classify::classify;
 use crate::context::WorkerContext;
+
+/// Time between two looks whether somebody has our id.
+const LOOK: Duration = Duration::from_millis(500);
+/// How much longer than its session the group may take to forget a member.
+const GRACE: Duration = Duration::from_secs(5);
+const CALL_TIMEOUT: Duration = Duration::from_secs(2);
+/// Characters of a uuid.
+const UUID_LENGTH: usize = 36;
 
 /// Under which member id partitions are held.
 #[derive(Debug, Default)]
@@ -69,6 +81,43 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             self.looks = Looks::anew();
             self.join_again();
         }
+    }
+}
+
+impl<P: Processor, O: Observer<P>> Driver<P, O> {
+    /// The group knows a newer member under our static id. That is another process; or it is this one, where an earlier request
+    /// to join arrived after a later one, as happens to brokers that stood still. Nobody keeps a member alive that never heard
+    /// that it is one: it is gone when its session has ended, and then this worker joins anew. Another process's stays.
+    /// Fighting back would fence the other process, which would fence us: the one that came later stays.
+    ///
+    /// Only the consumer's word counts: a refused commit may come from a consumer of ours that has just joined again.
+    pub(super) fn member_fenced(&mut self) -> Result<(), DriverError> {
+        let held: Vec<TaskId> = self.worker.tasks().map(|(task, _)| task).collect();
+        self.input(Input::Lost(&held))?;
+        tracing::warn!(worker = self.options.name, "another member has this id, waiting whether it stays");
+        // The session of a member that nobody keeps alive begins again when its coordinator changes.
+        let deadline = Instant::now() + 2 * self.options.session_timeout + GRACE;
+        while !self.control.drain.load(Ordering::Acquire) {
+            std::thread::sleep(LOOK);
+            match self.is_id_taken() {
+                Ok(false) => return self.rejoin(),
+                Ok(true) if Instant::now() > deadline => {
+                    return Err(DriverError::Superseded(self.options.instance.clone()));
+                }
+                Ok(true) => {}
+                Err(error) => self.note_fault(classify(&error), &error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the group has a member under our static id. Brokers begin the ids of static members with it.
+    fn is_id_taken(&self) -> Result<bool, KafkaError> {
+        let groups = self.consumer.fetch_group_list(Some(&self.options.group), CALL_TIMEOUT)?;
+        let mut members = groups.groups().iter().flat_map(|group| group.members());
+        let own = format!("{}-", self.options.instance);
+        // A uuid follows; the id of another member may begin with ours.
+        Ok(members.any(|member| member.id().strip_prefix(&own).is_some_and(|rest| rest.len() == UUID_LENGTH)))
     }
 }
 
