@@ -176,6 +176,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// If the bytes are torn or of another format.
+    #[inline]
     #[allow(clippy::should_implement_trait)] // An iterator of results would make every caller longer.
     pub fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, WireError> {
         self.start = self.at;
@@ -205,6 +206,7 @@ impl<'a> Reader<'a> {
         &self.bytes[self.start..self.at]
     }
 
+    #[inline]
     fn take(&mut self, length: usize) -> Result<&'a [u8], WireError> {
         let end = self.at.checked_add(length).ok_or(WireError::Torn)?;
         let bytes = self.bytes.get(self.at..end).ok_or(WireError::Torn)?;
@@ -212,7 +214,34 @@ impl<'a> Reader<'a> {
         Ok(bytes)
     }
 
+    #[inline]
     fn uint(&mut self) -> Result<u64, WireError> {
+        match self.bytes.get(self.at) {
+            Some(&byte) if byte < 0x80 => {
+                self.at += 1;
+                Ok(u64::from(byte))
+            }
+            Some(_) => self.long_uint(),
+            None => Err(WireError::Torn),
+        }
+    }
+
+    /// An integer of more than one byte.
+    fn long_uint(&mut self) -> Result<u64, WireError> {
+        // Up to 56 bits at once: the groups of seven bits of eight bytes are pushed together in three steps. A time takes six
+        // bytes, and there are several in every touchpoint.
+        if let Some(&bytes) = self.bytes[self.at..].first_chunk::<8>() {
+            let word = u64::from_le_bytes(bytes);
+            let ends = !word & 0x8080_8080_8080_8080;
+            if ends != 0 {
+                // All bits up to the first byte that does not go on.
+                let value = word & (ends ^ (ends - 1)) & 0x7f7f_7f7f_7f7f_7f7f;
+                let value = (value & 0x007f_007f_007f_007f) | ((value & 0x7f00_7f00_7f00_7f00) >> 1);
+                let value = (value & 0x0000_3fff_0000_3fff) | ((value & 0x3fff_0000_3fff_0000) >> 2);
+                self.at += ends.trailing_zeros() as usize / 8 + 1;
+                return Ok((value & 0x0fff_ffff) | ((value & 0x0fff_ffff_0000_0000) >> 4));
+            }
+        }
         let mut value = 0u64;
         let mut shift = 0;
         loop {
@@ -338,6 +367,24 @@ mod tests {
         let inner = fields[5].1.bytes(700).expect("nested");
         assert_eq!(Reader::new(inner).next(), Ok(Some((1, Value::Bytes(&[7; 300])))));
         assert_eq!(fields[5].1.uint(700), Err(WireError::Impossible(700)));
+    }
+
+    #[test]
+    fn integers_of_every_length_are_read_wherever_they_end() {
+        let edges = (0..64).flat_map(|bit| [(1u64 << bit) - 1, 1 << bit, (1 << bit) | 1, u64::MAX >> bit]);
+        for value in edges {
+            for behind in 0..10 {
+                let mut bytes = Vec::new();
+                put_uint(&mut bytes, value);
+                let length = bytes.len();
+                bytes.resize(length + behind, 0xff);
+                let mut rest = &bytes[..];
+                assert_eq!(take_uint(&mut rest), Some(value));
+                assert_eq!(rest.len(), behind);
+                assert_eq!(take_uint(&mut &bytes[..length - 1]), None, "torn");
+            }
+        }
+        assert_eq!(take_uint(&mut &[0x80; 16][..]), None, "without an end");
     }
 
     #[test]
