@@ -223,6 +223,11 @@ impl Running {
     }
 
     fn refusal(self) -> String {
+        let began = Instant::now();
+        while !self.thread.is_finished() {
+            assert!(began.elapsed() < LIMIT, "not refused: {:?}", self.control.status());
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
         self.thread.join().expect("no panic").expect_err("refused").to_string()
     }
 }
