@@ -3,6 +3,7 @@
 //! Entries of a transaction are held in an overlay and applied at its end, customer by customer. Dropping the transaction is
 //! dropping the overlay; committing it is storing what was encoded for the changelog anyway.
 
+mod ahead;
 mod dump;
 mod entries;
 mod overlay;
@@ -24,6 +25,7 @@ use crate::publish::Deployment;
 use crate::table::{GROUPS, Table, key, parts, put_part, read_key, with_group};
 use crate::time::clocks::WATERMARKS_KEY;
 use crate::time::{ClockKind, ClockLimits};
+use ahead::Ahead;
 use entries::Folding;
 use overlay::{Lent, Overlay};
 use time::TaskTime;
@@ -302,8 +304,10 @@ impl<T: Table> Processor for ExperienceStage<T> {
         // The entries are lent out while the customers they belong to change.
         let arena = self.overlay.lend();
         let lent = Lent::of(&arena);
+        let mut ahead = Ahead::default();
         for at in 0..self.overlay.len() {
-            self.fold_customer(at, &lent, now, outputs);
+            let before = ahead.take(at, &self.overlay, &lent, &self.table);
+            self.fold_customer(at, before, &lent, now, outputs);
         }
         self.overlay.take_back(arena);
         self.write_clocks(outputs);

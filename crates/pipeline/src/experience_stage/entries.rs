@@ -123,19 +123,22 @@ impl<T: Table> ExperienceStage<T> {
         dead_letter(&letter, record, outputs);
     }
 
-    /// A customer from the committed table, with the bytes it was read from; a new one if there is none.
-    fn load(&self, node: NodeId) -> (Customer, Option<Arc<[u8]>>) {
-        match self.table.get(&node) {
-            // Committed bytes were written by this program or checked when they were restored.
-            Some(bytes) => (read(node, &bytes).expect("committed state is readable"), Some(bytes)),
-            None => (Customer::new(node), None),
-        }
-    }
-
     /// Applies what is held for one customer and writes what comes of it.
-    pub(super) fn fold_customer(&mut self, at: usize, lent: &Lent<'_>, now: Now, outputs: &mut Outputs) {
+    /// `before` are its committed bytes.
+    pub(super) fn fold_customer(
+        &mut self,
+        at: usize,
+        before: Option<Arc<[u8]>>,
+        lent: &Lent<'_>,
+        now: Now,
+        outputs: &mut Outputs,
+    ) {
         let (node, task) = (self.overlay.at(at).node, self.overlay.at(at).task);
-        let (customer, before) = self.load(node);
+        let customer = match &before {
+            // Committed bytes were written by this program or checked when they were restored.
+            Some(bytes) => read(node, bytes).expect("committed state is readable"),
+            None => Customer::new(node),
+        };
         let service_before =
             before.is_none() || customer.allows(Purpose::Service, customer.as_of(), &self.options.rules);
         let mut folding = Folding {
