@@ -201,7 +201,7 @@ impl<T: Table> ExperienceStage<T> {
     /// Customers whose timers fire in one transaction at most; those left over fire in the next.
     #[must_use]
     pub const fn timers_max() -> usize {
-        2_000
+        time::TIMERS_MAX
     }
 
     /// The committed table.

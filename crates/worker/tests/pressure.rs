@@ -243,12 +243,15 @@ fn where_memory_is_tight_transactions_are_small() {
             = open, committed 0:[a b]
         "#]],
     );
-    check("assign 0@0#0; memory short; memory tight; memory room; memory tight", expect![[r#"
+    check(
+        "assign 0@0#0; memory short; memory tight; memory room; memory tight",
+        expect![[r#"
         assign 0@0#0 -> assign 0@0#0, resume 0
         memory short -> pause 0
         memory tight -> resume 0
         memory room
         memory tight
         = idle, committed 0:[]
-    "#]]);
+    "#]],
+    );
 }

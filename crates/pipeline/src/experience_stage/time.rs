@@ -15,7 +15,7 @@ use crate::time::clocks::WATERMARKS_KEY;
 use crate::time::{Clock, ClockKind, ClockLimits, SourceClocks, SourceSet, Timers};
 
 /// Customers that are looked at because of a timer in one transaction at most. They take a few tens of milliseconds.
-const TIMERS_MAX: usize = 2_000;
+pub(super) const TIMERS_MAX: usize = 2_000;
 
 /// Everything that exists today is disproved by anything: expiry and review.
 const STREAM: Clock = Clock::Stream(SourceSet::ALL);
