@@ -27,8 +27,17 @@ impl Child {
     /// # Errors
     /// If the program cannot be started.
     pub fn service(program: &Path, config: &Path, set: &[String]) -> Result<Self> {
+        Self::stages(program, config, set, &[])
+    }
+
+    /// The same with these stages alone; all if none is named.
+    ///
+    /// # Errors
+    /// If the program cannot be started.
+    pub fn stages(program: &Path, config: &Path, set: &[String], stages: &[&str]) -> Result<Self> {
         let mut command = Command::new(program);
         command.arg("run").arg("--config").arg(config).args(set.iter().flat_map(|setting| ["--set", setting]));
+        command.args(stages.iter().flat_map(|stage| ["--stage", stage]));
         Self::spawn(command, &config.with_extension("log"))
     }
 

@@ -58,7 +58,8 @@ impl Bench {
         set.extend(["instance.ordinal=1".to_owned(), format!("http.listen={address}")]);
         let second = deployment.file.with_extension("second.toml");
         std::fs::copy(&deployment.file, &second).context("copy the configuration")?;
-        let leaves = Child::service(&self.program, &second, &set)?;
+        // Source partitions of a dead normalize would delay records of every inbox partition.
+        let leaves = Child::stages(&self.program, &second, &set, &["experience"])?;
         let moving = self.shared(&deployment.address, &address)?;
         let scores = throughline_config::topics::topic_name(&deployment.config.topics.prefix, Topic::Scores);
         let (mut leaves, mut killed_at) = (Some(leaves), 0);
