@@ -10,6 +10,7 @@ use throughline_kafka::table::TableReader;
 use throughline_normalize::Catalog;
 
 use crate::error::ServiceError;
+use crate::instances::patiently;
 
 /// The latest catalog; shared with the normalize workers.
 #[derive(Debug, Default)]
@@ -99,7 +100,7 @@ pub fn follow(
     let cell = Arc::new(CatalogCell::default());
     let mut readers = Vec::new();
     for topic in topics {
-        let opened = TableReader::open(client, "throughline-catalog", topic)
+        let opened = patiently(|| TableReader::open(client, "throughline-catalog", topic))
             .map_err(|error| ServiceError::Unreachable(error.to_string()))?;
         match opened {
             Some(reader) => readers.push(reader),
