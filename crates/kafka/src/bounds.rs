@@ -24,7 +24,7 @@ closed_set! {
         Timers = "timers",
         /// What waits for the disk of the local log: at the bound the log is given up, nobody waits.
         LocalLogBacklogBytes = "local_log_backlog_bytes",
-        /// The largest customer: at the bound the weakest of what it holds leaves.
+        /// The largest customer written: what its components may hold at most stays below; it is shown, nothing waits for it.
         CustomerBytes = "customer_bytes",
         /// Rejected records in hundredths of the last ones of a source partition: above the bound it is paused.
         RejectedPercent = "rejected_percent",

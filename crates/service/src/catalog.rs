@@ -10,7 +10,7 @@ use throughline_kafka::table::TableReader;
 use throughline_normalize::Catalog;
 
 use crate::error::ServiceError;
-use crate::instances::patiently;
+use crate::patience::patiently;
 
 /// The latest catalog; shared with the normalize workers.
 #[derive(Debug, Default)]

@@ -8,12 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use backon::{BlockingRetryable, ExponentialBuilder};
 use rdkafka::error::KafkaError;
 use serde::Deserialize;
 use throughline_codec::record::List;
 use throughline_kafka::append::Appender;
-use throughline_kafka::classify::{Reaction, classify};
 use throughline_kafka::client::ClientOptions;
 use throughline_kafka::table::TableReader;
 use throughline_model::{Now, Stage};
@@ -23,6 +21,7 @@ use throughline_pipeline::state::STATE_FORMAT;
 
 use crate::error::ServiceError;
 use crate::observer::now_millis;
+use crate::patience::patiently;
 
 const EVERY: Duration = Duration::from_secs(10);
 /// An instance that was silent for so long, in milliseconds, is gone.
@@ -113,20 +112,6 @@ pub fn follow(
     Ok(())
 }
 
-/// Makes a call of the start again while brokers change: a leader that is being replaced is no reason to end. A call waits for
-/// brokers for 5 s to 10 s itself.
-pub(crate) fn patiently<T>(call: impl FnMut() -> Result<T, KafkaError>) -> Result<T, KafkaError> {
-    let times = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(2))
-        .with_max_times(5);
-    call.retry(times).when(|error| classify(error) != Reaction::Stop).notify(wait).call()
-}
-
-fn wait(error: &KafkaError, pause: Duration) {
-    tracing::warn!(%error, pause_seconds = pause.as_secs_f64(), "waiting for kafka");
-}
-
 fn record(myself: &Myself, started_at: Now) -> Vec<u8> {
     let stages: Vec<&str> = myself.stages.iter().map(|stage| stage.as_str()).collect();
     let record = InstanceRecord {
@@ -177,21 +162,6 @@ fn judge(seen: &BTreeMap<String, Seen>, gate: &FormatGate) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn calls_of_the_start_outlast_a_broker_that_changes_and_no_refusal() {
-        use rdkafka::types::RDKafkaErrorCode as Code;
-        let told = |fails: u32, code| {
-            let mut calls = 0;
-            let result = patiently(|| {
-                calls += 1;
-                if calls > fails { Ok(()) } else { Err(KafkaError::MessageProduction(code)) }
-            });
-            (result.is_ok(), calls)
-        };
-        assert_eq!(told(1, Code::MessageTimedOut), (true, 2));
-        assert_eq!(told(1, Code::TopicAuthorizationFailed), (false, 1));
-    }
 
     fn instance(seen_at: i64) -> Vec<u8> {
         let myself = Myself { id: "a-0".to_owned(), stages: vec![Stage::Normalize, Stage::Experience] };

@@ -19,6 +19,7 @@ pub mod instances;
 pub mod logs;
 pub mod memory;
 pub mod observer;
+mod patience;
 pub mod queries;
 pub mod registry;
 pub mod remote;

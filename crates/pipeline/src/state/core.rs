@@ -295,3 +295,28 @@ fn decode_score(from: &mut Packed<'_>) -> Result<PublishedScore, WireError> {
     }
     Ok(PublishedScore { touchpoints, numbers })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_that_waits_is_found_as_a_decoded_customer_tells_it() {
+        let times = [None, Some(0), Some(70), Some(5_000), Some(-3)];
+        for (as_of, customers_at) in [0, 5_000].into_iter().flat_map(|as_of| times.map(|at| (as_of, at))) {
+            for view_pending in [false, true] {
+                let mut core = Core::default();
+                core.as_of = EventTime::from_millis(as_of);
+                core.published.customers_at = customers_at.map(Now::from_millis);
+                core.published.view_pending = view_pending;
+                let mut bytes = Vec::new();
+                encode(&core, &mut bytes);
+                let (mut read, mut kept) = (Core::default(), Vec::new());
+                decode(&bytes, &mut read, &mut kept).expect("what was written");
+                assert_eq!(has_view_pending(&bytes), read.published.view_pending);
+                let since = read.published.customers_at.filter(|_| read.published.view_pending);
+                assert_eq!(view_waits_since(&bytes), since, "{as_of} {customers_at:?} {view_pending}");
+            }
+        }
+    }
+}

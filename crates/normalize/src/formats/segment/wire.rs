@@ -243,7 +243,7 @@ members! { last
     }
 }
 
-members! {
+members! { last
     pub(super) struct Product<'a> {
         pub product_id: Str<'a> = "product_id",
         pub sku: Str<'a> = "sku",
@@ -278,6 +278,28 @@ impl<'de, T: Deserialize<'de>> fill::Fill<'de> for Listed<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn properties_that_are_there_twice_cost_no_call_and_the_last_one_holds() {
+        let text = r#"{"type":"page","properties":{"price":"1","price":"2","products":[{"sku":"a","sku":"b"}]}}"#;
+        let call: Call<'_> = serde_json::from_str(text).expect("a call");
+        let properties = &call.properties.0;
+        let products = properties.products.0.as_deref().expect("products");
+        assert_eq!((&*properties.price, &*products[0].0.sku), ("2", "b"));
+        assert!(
+            serde_json::from_str::<Call<'_>>(r#"{"userId":"a","userId":"b"}"#).is_err(),
+            "who it was must be plain"
+        );
+    }
+
+    #[test]
+    fn properties_of_another_shape_read_as_absent() {
+        for properties in ["null", "[1]", "\"x\"", "7", "{\"price\":{},\"products\":{},\"resolved\":[]}"] {
+            let text = format!("{{\"type\":\"page\",\"properties\":{properties}}}");
+            let call: Call<'_> = serde_json::from_str(&text).expect("a call");
+            assert!(call.properties.0.price.is_empty(), "{properties}");
+        }
+    }
 
     #[test]
     fn mobile_libraries_are_known_by_a_part_of_their_name() {
