@@ -305,8 +305,7 @@ mod tests {
         let times = [None, Some(0), Some(70), Some(5_000), Some(-3)];
         for (as_of, customers_at) in [0, 5_000].into_iter().flat_map(|as_of| times.map(|at| (as_of, at))) {
             for view_pending in [false, true] {
-                let mut core = Core::default();
-                core.as_of = EventTime::from_millis(as_of);
+                let mut core = Core { as_of: EventTime::from_millis(as_of), ..Core::default() };
                 core.published.customers_at = customers_at.map(Now::from_millis);
                 core.published.view_pending = view_pending;
                 let mut bytes = Vec::new();
