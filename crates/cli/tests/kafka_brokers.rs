@@ -20,7 +20,7 @@ use throughline_testkit::cluster::{Cluster, ClusterOptions};
 
 /// The brokers of all tests of this file, one test after the other.
 static CLUSTER: LazyLock<Mutex<Cluster>> = LazyLock::new(|| {
-    let options = ClusterOptions { proxied: 4, ..ClusterOptions::default() };
+    let options = ClusterOptions { proxied: 5, ..ClusterOptions::default() };
     Mutex::new(Cluster::start(&options).expect("brokers start"))
 });
 
@@ -89,16 +89,30 @@ fn scenario_12_the_leader_of_an_inbox_partition_is_killed() {
     });
 }
 
+/// Kills the broker that coordinates what has this name: the leader of its partition of one of the brokers' own topics.
+fn kill_the_coordinator(cluster: &mut Cluster, disturbed: &Disturbed, topic: &str, name: &str) {
+    // As brokers find it: Java's hash of the name, over the partitions of the topic.
+    let hash = name.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
+    let partition = (hash & i32::MAX) % 4;
+    let number = leader(cluster, topic, partition);
+    kill_for_a_while(cluster, disturbed, number, 6 * RATE);
+    assert_ne!(leader(cluster, topic, partition), number, "another one coordinates");
+}
+
 #[test]
 fn scenario_12_the_transaction_coordinator_is_killed() {
     check(1, "coordinator", |cluster, disturbed, _program| {
         let id = format!("{}-experience-0-0", disturbed.deployment.application);
-        // As brokers find it: Java's hash of the id, over the partitions of this topic.
-        let hash = id.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
-        let partition = (hash & i32::MAX) % 4;
-        let number = leader(cluster, "__transaction_state", partition);
-        kill_for_a_while(cluster, disturbed, number, 6 * RATE);
-        assert_ne!(leader(cluster, "__transaction_state", partition), number, "another one coordinates");
+        kill_the_coordinator(cluster, disturbed, "__transaction_state", &id);
+    });
+}
+
+/// The client library may wait for ever for an answer about offsets when the coordinator of their group goes (librdkafka#5456).
+#[test]
+fn scenario_12_the_group_coordinator_is_killed() {
+    check(4, "group", |cluster, disturbed, _program| {
+        let group = format!("{}-experience", disturbed.deployment.application);
+        kill_the_coordinator(cluster, disturbed, "__consumer_offsets", &group);
     });
 }
 

@@ -6,6 +6,7 @@
 
 use std::ffi::{CStr, CString, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -23,6 +24,8 @@ use crate::context::DeliveryContext;
 
 /// `RD_KAFKA_PARTITION_UA`: librdkafka's partitioner chooses.
 const PARTITION_ANY: i32 = -1;
+/// How long after its own timeout a call is given up.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// A transactional producer with one open topic object per output topic.
 pub struct TxnProducer {
@@ -30,8 +33,8 @@ pub struct TxnProducer {
     batch: Vec<native::rd_kafka_message_t>,
     /// Calls that found the queue full since this was last asked for.
     waits: u64,
-    // Dropped after the topic objects that belong to it.
-    producer: BaseProducer<DeliveryContext>,
+    // Dropped after the topic objects that belong to it. Shared with a call that may never be answered.
+    producer: Arc<BaseProducer<DeliveryContext>>,
 }
 
 struct NativeTopic {
@@ -55,13 +58,27 @@ pub struct SendError {
     pub code: RDKafkaErrorCode,
 }
 
+/// Offsets were not added to the transaction.
+#[derive(Debug, thiserror::Error)]
+pub enum OffsetsError {
+    /// As librdkafka says.
+    #[error(transparent)]
+    Client(#[from] KafkaError),
+    /// Nothing came back: this producer can do nothing more, and must be replaced.
+    #[error("offsets were not answered in time, most often because the group's coordinator is gone (librdkafka#5456)")]
+    Unanswered,
+    /// The machine gives no more threads.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
 impl TxnProducer {
     /// Creates the producer and opens its topics. Names are those of [`Topic::ALL`], in the order of codes.
     ///
     /// # Errors
     /// If the configuration is refused.
     pub fn new(config: &ClientConfig, topic_names: &[String]) -> Result<Self, KafkaError> {
-        let producer = BaseProducer::from_config_and_context(config, DeliveryContext::default())?;
+        let producer = Arc::new(BaseProducer::from_config_and_context(config, DeliveryContext::default())?);
         let mut topics = Vec::with_capacity(topic_names.len());
         for (&topic, name) in Topic::ALL.iter().zip(topic_names) {
             let name = CString::new(name.as_str())?;
@@ -275,15 +292,27 @@ impl TxnProducer {
 
     /// Adds consumer offsets to the transaction.
     ///
+    /// librdkafka does not hold this call to its timeout: while the coordinator of the group is gone it can wait until some
+    /// broker's connection changes (librdkafka#5456, #5511). It is made on a thread of its own, which is left behind where it
+    /// does not answer, and lets go of the client when it does at last.
+    ///
     /// # Errors
-    /// As librdkafka says.
+    /// See [`OffsetsError`].
     pub fn send_offsets(
         &self,
-        offsets: &TopicPartitionList,
-        group: &ConsumerGroupMetadata,
+        offsets: TopicPartitionList,
+        group: ConsumerGroupMetadata,
         timeout: Duration,
-    ) -> Result<(), KafkaError> {
-        self.producer.send_offsets_to_transaction(offsets, group, timeout)
+    ) -> Result<(), OffsetsError> {
+        let (answer, answered) = mpsc::sync_channel(1);
+        let producer = Arc::clone(&self.producer);
+        std::thread::Builder::new().name("offsets".to_owned()).spawn(move || {
+            let sent = producer.send_offsets_to_transaction(&offsets, &group, timeout);
+            // Before the answer, or this could be the thread that has to wait for the client's end.
+            drop(producer);
+            let _nobody_waits_any_more = answer.send(sent);
+        })?;
+        answered.recv_timeout(timeout + GRACE).map_err(|_| OffsetsError::Unanswered)?.map_err(OffsetsError::Client)
     }
 
     /// Commits. The caller drained before.
@@ -301,7 +330,7 @@ impl TxnProducer {
     /// As librdkafka says.
     pub fn abort(&self, timeout: Duration) -> Result<(), KafkaError> {
         let done = AtomicBool::new(false);
-        let producer = &self.producer;
+        let producer = &*self.producer;
         let aborted = std::thread::scope(|scope| {
             let done = &done;
             scope.spawn(move || {

@@ -204,7 +204,11 @@ impl Program {
 }
 
 impl Drop for Program {
+    #[allow(clippy::print_stderr, reason = "a failed test tells what its processes said")]
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}, last lines of its log:\n{}", self.name, self.log());
+        }
         // Both fail only if it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();

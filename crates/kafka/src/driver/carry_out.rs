@@ -12,11 +12,14 @@ use super::membership::read_committed;
 use super::metadata::metadata_of;
 use super::{CommitTimes, Driver, DriverError, Observer, now};
 use crate::classify::{Flags, Reaction, classify, reaction};
+use crate::producer::OffsetsError;
 
 /// How long a stalled partition waits before it tries again.
 const STALL_RETRY: Duration = Duration::from_millis(500);
 /// How long the report of the record that failed first is waited for.
 const CAUSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the brokers may take to add offsets to a transaction before they are asked again.
+const OFFSETS_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long an outcome may stay unreadable before everything is dropped.
 const OUTCOME_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -220,9 +223,15 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
             if self.consumer.assignment_lost() || !self.is_member() {
                 return Ok(Some(CommitOutcome::Abortable(ProduceFault::Transient)));
             }
-            match self.producer.send_offsets(&list, &group, Duration::from_secs(2)) {
+            match self.producer.send_offsets(list.clone(), group, OFFSETS_TIMEOUT) {
                 Ok(()) => return Ok(None),
-                Err(error) => {
+                // Not committed, but this producer cannot even abort: the next one settles it.
+                Err(error @ OffsetsError::Unanswered) => {
+                    self.note_fault(Reaction::Ask, &error);
+                    return Ok(Some(CommitOutcome::Indeterminate));
+                }
+                Err(OffsetsError::Thread(error)) => return Err(DriverError::Thread(error)),
+                Err(OffsetsError::Client(error)) => {
                     let met = classify(&error);
                     self.note_fault(met, &error);
                     match met {
