@@ -368,3 +368,95 @@ impl Restores {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::local_log::format::RecordsBlock;
+    use throughline_model::Now;
+    use throughline_worker::{InputRecord, Outputs, ProcessContext, Stall};
+
+    const TASK: TaskId = TaskId { topic: 0, partition: 3 };
+
+    /// Keeps what it is given to restore.
+    #[derive(Default)]
+    struct Kept(Vec<Vec<u8>>);
+
+    impl Processor for Kept {
+        fn is_stateful(&self) -> bool {
+            true
+        }
+        fn assign(&mut self, _: TaskId) {}
+        fn revoke(&mut self, _: TaskId) {}
+        fn restore(&mut self, _: TaskId, key: &[u8], _: Option<&[u8]>) -> Result<(), StateMismatch> {
+            self.0.push(key.to_vec());
+            Ok(())
+        }
+        fn process(&mut self, _: &InputRecord<'_>, _: ProcessContext, _: &mut Outputs) -> Result<(), Stall> {
+            Ok(())
+        }
+        fn finish(&mut self, _: Now, _: &mut Outputs) {}
+        fn commit(&mut self, _: Now) {}
+        fn abort(&mut self) {}
+        fn uncommitted_bytes(&self) -> usize {
+            0
+        }
+        fn next_due(&self) -> Option<(Now, TaskId)> {
+            None
+        }
+    }
+
+    fn restores() -> Restores {
+        Restores::new(ClientOptions::default(), "test", "changelog".to_owned(), RestoreOptions::default())
+    }
+
+    /// Begins a restore and hands it to a reader; its run.
+    fn begin(restores: &mut Restores) -> u64 {
+        restores.begin(TASK, true, None);
+        restores.queue.pop().expect("it waits for a reader").0.run
+    }
+
+    /// What a reader says of a run, and whether the restore is finished by it.
+    fn say(restores: &mut Restores, kept: &mut Kept, run: u64, key: &[u8]) -> bool {
+        let mut block = RecordsBlock::default();
+        block.push(key, Some(b"value"));
+        let payload = block.payload().to_vec();
+        let records = Piece::Records { run, task: TASK, origin: Origin::Changelog, payload, remaining: 0 };
+        let end = Position { next: 1, at: 0 };
+        let (mut check, mut finished) = (|_, _: Option<&[u8]>| Ok(()), Vec::new());
+        for piece in [records, Piece::Finished { run, task: TASK, log: None, end }] {
+            restores.take(piece, kept, &mut check, &mut finished).expect("nothing is wrong");
+        }
+        !finished.is_empty()
+    }
+
+    #[test]
+    fn what_is_read_for_a_partition_that_was_given_back_is_nobodys() {
+        let (mut restores, mut kept) = (restores(), Kept::default());
+        let run = begin(&mut restores);
+        restores.forget(TASK);
+        assert!(!say(&mut restores, &mut kept, run, b"late"));
+        assert!(kept.0.is_empty() && restores.is_empty());
+        assert!(restores.forgotten.lock().expect("no panic").contains(&run), "its reader is told");
+    }
+
+    #[test]
+    fn a_partition_that_returns_takes_nothing_of_the_read_before() {
+        let (mut restores, mut kept) = (restores(), Kept::default());
+        let before = begin(&mut restores);
+        restores.forget(TASK);
+        let run = begin(&mut restores);
+        assert!(!say(&mut restores, &mut kept, before, b"late"));
+        assert!(say(&mut restores, &mut kept, run, b"its own"));
+        assert_eq!(kept.0, [b"its own"]);
+    }
+
+    #[test]
+    fn a_restore_that_still_waits_is_forgotten_without_a_reader() {
+        let mut restores = restores();
+        restores.begin(TASK, true, None);
+        restores.forget(TASK);
+        assert!(restores.queue.is_empty() && restores.is_empty());
+        assert!(restores.forgotten.lock().expect("no panic").is_empty());
+    }
+}

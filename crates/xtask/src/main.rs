@@ -12,6 +12,7 @@
 mod bench;
 mod chaos;
 mod generate;
+mod guards;
 mod kafka;
 mod simulate;
 mod steps;
@@ -60,6 +61,8 @@ enum Command {
     Chaos(chaos::Storm),
     /// Run seeds of the simulation: many workers, everything that goes wrong, no broker
     Simulate(simulate::Simulate),
+    /// Take away one guard against failures at a time, and expect its tests to fail
+    Guards(guards::Guards),
     /// Run the benchmarks in release mode, passing all arguments on
     Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Command::Kafka { action } => kafka::run(&action),
         Command::Chaos(storm) => chaos::run(&storm),
         Command::Simulate(wanted) => simulate::run(&wanted),
+        Command::Guards(wanted) => guards::run(&wanted),
         Command::Bench { arguments } => bench::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
