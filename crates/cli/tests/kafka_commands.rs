@@ -81,6 +81,19 @@ fn another_cluster_than_the_one_that_is_meant_is_refused() {
 }
 
 #[test]
+fn another_number_of_partitions_than_the_topics_have_is_refused() {
+    let prefix = unique_name("partitions");
+    let applied = call(&prefix, &["topics", "apply", "--sources"]);
+    assert!(applied.status.success(), "{applied:?}");
+    let run = call(&prefix, &["run", "--set", "topics.partitions=3", "--set", "http.listen=127.0.0.1:0"]);
+    assert_eq!(run.status.code(), Some(4), "{run:?}");
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(said.contains(&format!("topic {prefix}.")), "{said}");
+    assert!(said.contains("has 2 partitions, and topics.partitions says 3"), "{said}");
+    assert!(said.contains("throughline topics plan"), "{said}");
+}
+
+#[test]
 fn brokers_that_do_not_answer_have_an_exit_code_of_their_own() {
     // Nothing listens on the discard port of a test machine.
     let checked = call_at("127.0.0.1:9", "nobody", &["check", "--connect", "--json"]);

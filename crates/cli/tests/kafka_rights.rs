@@ -69,4 +69,9 @@ fn authentication_and_rights_are_told_apart() {
     assert_eq!(powerless.status.code(), Some(6), "{powerless:?}");
     assert_eq!(details(&powerless, "authentication", "passed"), ["PLAIN as app"]);
     assert_eq!(details(&powerless, "transactions", "failed").len(), 1, "{powerless:?}");
+
+    let refused = call(&broker, "app", "app-secret", &["run", "--set", "http.listen=127.0.0.1:0"]);
+    assert_eq!(refused.status.code(), Some(4), "{refused:?}");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("may not see them") && said.contains("throughline check --connect"), "{said}");
 }

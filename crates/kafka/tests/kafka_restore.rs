@@ -461,6 +461,26 @@ fn scenario_06_rebalances_while_much_state_is_read_back_with_local_logs() {
     check_storm("storm-log", true);
 }
 
+/// What a transaction wrote that is open when its partition is assigned may be committed later: state is not complete without it.
+#[test]
+fn scenario_03_a_restore_waits_for_what_an_open_transaction_commits() {
+    let deployment = Deployment::new("open");
+    let first = deployment.start(false);
+    deployment.produce(970);
+    deployment.assert_counts(970);
+    first.drain();
+    let open = deployment.open_transaction(0..PARTITIONS as i32);
+    let second = deployment.start(false);
+    let restoring = |status: &WorkerStatus| status.tasks.iter().filter(|task| task.restoring).count();
+    second.wait_until("waiting", |status| restoring(status) == PARTITIONS as usize);
+    open.commit_transaction(LIMIT).expect("committed");
+    second.wait_until("restored", |status| status.tasks.len() == PARTITIONS as usize && restoring(status) == 0);
+    deployment.produce_keys(1..2, 1);
+    let outputs = counting::read(&deployment.client, &deployment.topic("out"), PARTITIONS, 971);
+    assert_eq!(outputs.get(&("k1".to_owned(), 1_000_001)), Some(&1), "k1 goes on from what was committed");
+    second.drain();
+}
+
 #[test]
 fn scenario_13_input_that_retention_deletes_while_it_waits_is_refused() {
     let deployment = Deployment::new("overtaken");
