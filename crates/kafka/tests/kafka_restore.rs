@@ -22,6 +22,7 @@ use throughline_kafka::driver::{Control, DriverError, DriverOptions, Observer, S
 use throughline_kafka::local_log::{Folder, Keeper, KeeperOptions, survey};
 use throughline_kafka::restore::{RestoreOptions, RestoreProgress};
 use throughline_kafka::status::WorkerStatus;
+use throughline_model::murmur2::partition_of;
 use throughline_model::{Partition, Stage, Topic};
 use throughline_testkit::broker::{Broker, unique_name};
 use throughline_worker::WorkerOptions;
@@ -469,14 +470,21 @@ fn scenario_03_a_restore_waits_for_what_an_open_transaction_commits() {
     deployment.produce(970);
     deployment.assert_counts(970);
     first.drain();
-    let open = deployment.open_transaction(0..PARTITIONS as i32);
+    let at = |key: &str| partition_of(key.as_bytes(), PARTITIONS);
+    let open = deployment.open_transaction(at("k1")..at("k1") + 1);
     let second = deployment.start(false);
     let restoring = |status: &WorkerStatus| status.tasks.iter().filter(|task| task.restoring).count();
-    second.wait_until("waiting", |status| restoring(status) == PARTITIONS as usize);
+    let has_all = |status: &WorkerStatus| status.tasks.len() == PARTITIONS as usize;
+    second.wait_until("waiting with one of them", |status| has_all(status) && restoring(status) == 1);
+    // Long enough for its reader to look again: another partition goes on, from a record to what is committed.
+    let other = (2..97).find(|key| at(&format!("k{key}")) != at("k1")).expect("there are other partitions");
+    deployment.produce_keys(other..other + 1, 1);
+    deployment.assert_counts(971);
+    assert_eq!(restoring(&second.control.status()), 1, "its state is not complete");
     open.commit_transaction(LIMIT).expect("committed");
-    second.wait_until("restored", |status| status.tasks.len() == PARTITIONS as usize && restoring(status) == 0);
+    second.wait_until("restored", |status| has_all(status) && restoring(status) == 0);
     deployment.produce_keys(1..2, 1);
-    let outputs = counting::read(&deployment.client, &deployment.topic("out"), PARTITIONS, 971);
+    let outputs = counting::read(&deployment.client, &deployment.topic("out"), PARTITIONS, 972);
     assert_eq!(outputs.get(&("k1".to_owned(), 1_000_001)), Some(&1), "k1 goes on from what was committed");
     second.drain();
 }
