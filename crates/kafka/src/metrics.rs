@@ -11,6 +11,7 @@ use throughline_model::log::SourceTopic;
 use throughline_model::{LateReason, Partition, RejectionReason, SourceKind, Stage, Topic, WithheldReason, closed_set};
 
 use crate::classify::Reaction;
+use crate::status::Lag;
 
 /// Defines a set of metrics: the doc comment of a field is the help text, so that neither can lag behind the other.
 macro_rules! metric_set {
@@ -126,9 +127,12 @@ metric_set! {
         uncommitted_bytes: gauge("throughline_uncommitted_bytes") ["stage"],
         /// Records between the position and the last stable offset, by stage, logical topic and partition.
         lag_records: gauge("throughline_lag_records") ["stage", "topic", "partition"],
-        /// Seconds the partition is behind: age of the record last read, 0 when caught up. By stage, logical topic,
-        /// partition.
+        /// Age in seconds of the record last read, 0 when caught up, by stage, logical topic and partition.
         lag_seconds: seconds_gauge("throughline_lag_seconds") ["stage", "topic", "partition"],
+        /// Records behind the last stable offset, which open transactions hold back, by stage, logical topic and partition.
+        unstable_records: gauge("throughline_lag_unstable_records") ["stage", "topic", "partition"],
+        /// Seconds for which the last stable offset has not moved while there are such records, by the same.
+        unstable_seconds: seconds_gauge("throughline_lag_unstable_seconds") ["stage", "topic", "partition"],
         /// Transitions of alerts published, by type, severity, state and transition.
         alert_transitions: counter("throughline_alerts_transitions_total") ["type", "severity", "state", "transition"],
         /// Alerts that would have opened but were held back, by type and reason.
@@ -512,12 +516,14 @@ impl StageMetrics {
         self.uncommitted_bytes = bytes;
     }
 
-    /// Says how far a partition is behind.
-    pub fn set_lag(&self, topic: TopicLabel, partition: Partition, records: u64, seconds: f64) {
-        let partition = partition.0.to_string();
+    /// Says how far a partition is behind, and what of it is held back.
+    pub fn set_lag(&self, topic: TopicLabel, lag: &Lag) {
+        let partition = lag.partition.to_string();
         let labels = [self.stage.as_str(), topic.as_str(), partition.as_str()];
-        self.set.lag_records.with_label_values(&labels).set(signed(records));
-        self.set.lag_seconds.with_label_values(&labels).set(seconds.max(0.0));
+        self.set.lag_records.with_label_values(&labels).set(lag.records);
+        self.set.lag_seconds.with_label_values(&labels).set(lag.seconds);
+        self.set.unstable_records.with_label_values(&labels).set(lag.unstable_records);
+        self.set.unstable_seconds.with_label_values(&labels).set(lag.unstable_seconds);
     }
 
     /// Says how many changelog records of a partition are still to be read.
@@ -538,8 +544,9 @@ impl StageMetrics {
         let number = partition.0.to_string();
         let labels = [self.stage.as_str(), topic.as_str(), number.as_str()];
         // Absent is what is wanted: a partition that never reported has no series to remove.
-        let _ = self.set.lag_records.remove_label_values(&labels);
-        let _ = self.set.lag_seconds.remove_label_values(&labels);
+        let (records, seconds) = ([&self.set.lag_records, &self.set.unstable_records], &self.set.lag_seconds);
+        records.iter().for_each(|gauge| drop(gauge.remove_label_values(&labels)));
+        [seconds, &self.set.unstable_seconds].iter().for_each(|gauge| drop(gauge.remove_label_values(&labels)));
         self.forget_restore(partition);
     }
 

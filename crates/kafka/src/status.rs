@@ -1,7 +1,7 @@
 //! What a worker does right now, for `/v1/status` and for people.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use throughline_model::NextOffset;
@@ -22,6 +22,10 @@ pub struct Lag {
     pub records: i64,
     /// Age of the last record taken, in seconds; 0 when caught up.
     pub seconds: f64,
+    /// Records between the last stable offset and the end, markers counted with them: transactions that are open hold them back.
+    pub unstable_records: i64,
+    /// For how long, in seconds, the last stable offset has not moved although there are some.
+    pub unstable_seconds: f64,
     /// Bytes fetched ahead by its consumer, of all partitions together.
     pub queued_bytes: u64,
     /// Whether the position has reached the last stable offset with an empty fetch queue. Offsets alone never show it
@@ -31,6 +35,9 @@ pub struct Lag {
     /// transaction held records back, and its broker had answered a moment before. Whoever is cut off from a broker does not
     /// know of what it lacks.
     pub exhausted_at: Option<i64>,
+    pub(crate) last_stable: i64,
+    /// Since when it is where it is.
+    pub(crate) stands_since: Instant,
 }
 
 /// One partition of a worker.
@@ -174,10 +181,14 @@ pub(crate) fn read_lag(statistics: &[u8]) -> Option<Vec<Lag>> {
                 partition: partition.partition,
                 records,
                 seconds: 0.0,
+                unstable_records: (partition.hi_offset - partition.ls_offset).max(0),
+                unstable_seconds: 0.0,
                 queued_bytes: partition.fetchq_size,
                 caught_up,
                 exhausted_at: (caught_up && partition.ls_offset >= partition.hi_offset && answers(partition.broker))
                     .then_some(statistics.time * 1_000),
+                last_stable: partition.ls_offset,
+                stands_since: Instant::now(),
             });
         }
     }
@@ -205,6 +216,8 @@ mod tests {
         let facts: Vec<_> = lags.iter().map(|lag| (lag.partition, lag.records, lag.caught_up)).collect();
         assert_eq!(facts, [(0, 8, false), (1, 0, true), (3, 0, true), (4, 0, true), (5, 0, true)]);
         assert_eq!(lags.iter().map(|lag| lag.queued_bytes).sum::<u64>(), 900);
+        let unstable: Vec<_> = lags.iter().map(|lag| lag.unstable_records).collect();
+        assert_eq!(unstable, [75, 0, 0, 0, 2]);
         let exhausted: Vec<_> = lags.iter().map(|lag| lag.exhausted_at).collect();
         assert_eq!(
             exhausted,

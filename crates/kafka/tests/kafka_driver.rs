@@ -18,6 +18,7 @@ use throughline_kafka::classify::Reaction;
 use throughline_kafka::client::ClientOptions;
 use throughline_kafka::driver::{CommitTimes, Control, DriverError, DriverOptions, Observer, Start, run};
 use throughline_kafka::restore::RestoreOptions;
+use throughline_kafka::status::Lag;
 use throughline_model::{Stage, Topic};
 use throughline_testkit::broker::{Broker, unique_name};
 use throughline_testkit::cluster::{Cluster, ClusterOptions};
@@ -35,6 +36,8 @@ struct Seen {
     rebalanced: Vec<&'static str>,
     /// Things that went wrong and were met.
     faults: u32,
+    /// What the statistics said last.
+    lags: Vec<Lag>,
 }
 
 #[derive(Default, Clone)]
@@ -57,6 +60,10 @@ impl Observer<Counting> for Watching {
 
     fn fault(&mut self, _reaction: Reaction) {
         self.0.lock().expect("seen").faults += 1;
+    }
+
+    fn lag(&mut self, lags: &[Lag]) {
+        self.0.lock().expect("seen").lags = lags.to_vec();
     }
 
     fn rebalanced(&mut self, kind: &'static str, _partitions: usize) {
@@ -458,4 +465,30 @@ fn of_two_with_one_static_id_the_later_one_stays() {
     deployment.produce(keys(500));
     assert_each_once(&deployment.outputs(500), 500);
     later.drain();
+}
+
+/// Nothing behind a transaction that nobody ends is given out, and no lag shows it.
+#[test]
+fn a_transaction_of_others_that_is_not_ended_is_told() {
+    let deployment = Deployment::new(1);
+    let worker = deployment.start("a");
+    deployment.produce(keys(100));
+    let _counted = deployment.outputs(100);
+    let mut config = deployment.client.admin("outside");
+    let outside: BaseProducer = config.set("transactional.id", &deployment.prefix).create().expect("a producer");
+    let limit = Duration::from_secs(30);
+    outside.init_transactions(limit).expect("registered");
+    outside.begin_transaction().expect("begun");
+    let topic = deployment.input();
+    outside.send(BaseRecord::to(&topic).key("k1").payload("x")).map_err(|(error, _)| error).expect("taken");
+    outside.flush(limit).expect("acknowledged");
+    deployment.produce(keys(50));
+    let is_held = |lag: &Lag| lag.unstable_records == 51 && lag.unstable_seconds > 1.0 && lag.records == 0;
+    worker.wait_until("held back", || worker.watching.seen().lags.iter().any(is_held));
+    outside.abort_transaction(limit).expect("aborted");
+    worker.wait_until("given out", || {
+        worker.watching.seen().lags.iter().any(|lag| lag.unstable_records == 0 && lag.unstable_seconds == 0.0)
+    });
+    assert_each_once(&deployment.outputs(150), 150);
+    worker.drain();
 }

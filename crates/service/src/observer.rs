@@ -119,8 +119,7 @@ impl Common {
     fn lag(&self, lags: &[Lag]) {
         for lag in lags {
             if let Some((_, label)) = self.inputs.iter().find(|(name, _)| *name == lag.topic) {
-                let records = u64::try_from(lag.records).unwrap_or(0);
-                self.metrics.set_lag(*label, Partition(lag.partition), records, lag.seconds);
+                self.metrics.set_lag(*label, lag);
             }
         }
     }

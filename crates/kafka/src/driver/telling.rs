@@ -136,7 +136,17 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
     }
 
     /// How old what is being read is, where something is left to read.
+    ///
+    /// And how long a transaction of others has held back what is behind it: one that nobody ever ends shows in no lag.
     fn age(&mut self, lags: &mut [Lag]) {
+        for lag in lags.iter_mut().filter(|lag| lag.unstable_records > 0) {
+            let is_same = |before: &&Lag| before.partition == lag.partition && before.topic == lag.topic;
+            let before = self.lags.iter().find(is_same).filter(|before| before.unstable_records > 0);
+            if let Some(before) = before.filter(|before| before.last_stable == lag.last_stable) {
+                lag.stands_since = before.stands_since;
+                lag.unstable_seconds = before.stands_since.elapsed().as_secs_f64();
+            }
+        }
         if let Some((task, at)) = self.receiving {
             self.received.insert(task, at);
         }

@@ -121,13 +121,28 @@ fn partitions_leave_with_their_series() {
     let (registry, metrics) = metrics();
     let worker = metrics.worker(Stage::Normalize);
     let topic = TopicLabel::Source(SourceKind::CallCentre);
-    worker.set_lag(topic, Partition(7), 12, 1.5);
+    let lag = Lag {
+        topic: "touchpoints.call-centre".to_owned(),
+        partition: 7,
+        records: 12,
+        seconds: 1.5,
+        unstable_records: 3,
+        unstable_seconds: 61.5,
+        queued_bytes: 0,
+        caught_up: false,
+        exhausted_at: None,
+        last_stable: 20,
+        stands_since: std::time::Instant::now(),
+    };
+    worker.set_lag(topic, &lag);
     worker.set_restore_remaining(Partition(7), 100);
     assert_shown(
         &registry,
         &[
             r#"throughline_lag_seconds{partition="7",stage="normalize",topic="touchpoints.call-centre"} 1.5"#,
             r#"throughline_restore_remaining_records{partition="7",stage="normalize"} 100"#,
+            r#"throughline_lag_unstable_records{partition="7",stage="normalize",topic="touchpoints.call-centre"} 3"#,
+            r#"throughline_lag_unstable_seconds{partition="7",stage="normalize",topic="touchpoints.call-centre"} 61.5"#,
         ],
     );
     worker.forget(topic, Partition(7));
