@@ -88,19 +88,19 @@ fn restore() -> Restore {
     Restore { stage: empty(), changelog }
 }
 
-#[library_benchmark(setup = first, config = at_most(48_000_000))]
+#[library_benchmark(setup = first, config = at_most(46_000_000))]
 fn normalize_two_thousand_segment_calls(mut first: First) -> First {
     normalize(&mut first.stage, black_box(&first.calls), CALLS, &mut first.outputs);
     first
 }
 
-#[library_benchmark(setup = second, config = at_most(23_700_000))]
+#[library_benchmark(setup = second, config = at_most(22_000_000))]
 fn fold_two_thousand_calls_of_five_hundred_customers(mut second: Second) -> Second {
     fold(&mut second.stage, black_box(&second.frames), CALLS, &mut second.outputs);
     second
 }
 
-#[library_benchmark(setup = restore, config = at_most(940_000))]
+#[library_benchmark(setup = restore, config = at_most(912_000))]
 fn restore_five_hundred_customers(mut restore: Restore) -> Restore {
     for (partition, key, value) in black_box(&restore.changelog) {
         let task = TaskId { topic: 0, partition: *partition };

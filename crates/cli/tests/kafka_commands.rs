@@ -16,7 +16,9 @@ fn call(prefix: &str, arguments: &[&str]) -> Output {
 
 fn call_at(brokers: &str, prefix: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_throughline"));
-    command.args(arguments).current_dir(env!("CARGO_TARGET_TMPDIR")).env_clear();
+    // The last setting of a key holds, where all are behind the same subcommand.
+    let (subcommand, arguments) = arguments.split_first().expect("a subcommand");
+    command.arg(subcommand).current_dir(env!("CARGO_TARGET_TMPDIR")).env_clear();
     for name in ["social", "store", "call-centre", "partner", "survey", "catalog"] {
         command.args(["--set", &format!("sources.{name}.enabled=false")]);
     }
@@ -27,10 +29,8 @@ fn call_at(brokers: &str, prefix: &str, arguments: &[&str]) -> Output {
         format!("sources.web.topics={prefix}.web"),
         "topics.partitions=2".to_owned(),
     ];
-    for set in sets {
-        command.args(["--set", &set]);
-    }
-    command.output().expect("the binary starts")
+    command.args(sets.iter().flat_map(|set| ["--set", set]));
+    command.args(arguments).output().expect("the binary starts")
 }
 
 /// The lines of a check, as check, subject, outcome.
