@@ -82,6 +82,9 @@ fn a_stalled_process_is_fenced_and_joins_again() {
         ["\"lost\"", "\"fenced, joining again\""].iter().any(|told| line.contains(told)).then_some(())
     });
     wait_shared(&[&steady, &stalled]);
+    let notes = stalled.json("/v1/status")["notes"].clone();
+    let is_told = notes.as_array().expect("a list").iter().any(|note| note["code"] == "TL-F3");
+    assert!(is_told, "a person is told what became of its partitions: {notes}");
     shared.wait_for_touchpoints(load.touchpoints);
     steady.drain();
     stalled.drain();

@@ -63,7 +63,7 @@ fn fenced(told: &Told, now: i64, notes: &mut Notes) {
     let again = if times > 1 { format!(", {times} times since the start") } else { String::new() };
     let text = format!(
         "{}: fenced at {}{again}: another process used the transactional id {}, or this one stood still longer than its session; \
-         what was open was dropped unseen, and the partitions were taken anew with their state read back",
+         what was open was dropped unseen, and partitions are taken anew with their state read back",
         told.name,
         rfc3339(at),
         told.transactional_id
@@ -347,7 +347,7 @@ mod tests {
         check(
             &[told.clone()],
             expect![[r#"
-            [TL-F3] experience-0: fenced at 2026-11-20T09:59:59.000Z, 2 times since the start: another process used the transactional id app-experience-0-0, or this one stood still longer than its session; what was open was dropped unseen, and the partitions were taken anew with their state read back
+            [TL-F3] experience-0: fenced at 2026-11-20T09:59:59.000Z, 2 times since the start: another process used the transactional id app-experience-0-0, or this one stood still longer than its session; what was open was dropped unseen, and partitions are taken anew with their state read back
               -> nothing, if it does not repeat; if it does, look for a second process with this instance.ordinal, or for long pauses of this one
         "#]],
         );

@@ -95,6 +95,7 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
                     }
                     if lost {
                         self.looks = Looks::anew();
+                        self.tell_fenced();
                     }
                     self.leaving.clone_from(&tasks);
                     self.retaken = false;
@@ -188,11 +189,16 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         }
     }
 
+    /// For people: what was held is somebody else's, or has to be taken anew.
+    fn tell_fenced(&mut self) {
+        let times = self.told.fenced.map_or(0, |(_, times)| times);
+        self.told.fenced = Some((now().as_millis(), times + 1));
+    }
+
     /// Forgets everything that belonged to what the worker held.
     fn forget_held(&mut self) -> Result<(), DriverError> {
         self.fenced += 1;
-        let times = self.told.fenced.map_or(0, |(_, times)| times);
-        self.told.fenced = Some((now().as_millis(), times + 1));
+        self.tell_fenced();
         if self.fenced >= FENCED_MAX {
             return Err(DriverError::FencedRepeatedly(self.fenced, self.options.transactional_id.clone()));
         }
