@@ -65,7 +65,7 @@ pub enum OffsetsError {
     #[error(transparent)]
     Client(#[from] KafkaError),
     /// Nothing came back: this producer can do nothing more, and must be replaced.
-    #[error("offsets were not answered in time, most often because the group's coordinator is gone (librdkafka#5456)")]
+    #[error("offsets were not answered in time; the coordinator of the group may be gone (librdkafka#5456)")]
     Unanswered,
     /// The machine gives no more threads.
     #[error("cannot start a thread: {0}")]

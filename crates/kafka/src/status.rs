@@ -22,7 +22,8 @@ pub struct Lag {
     pub records: i64,
     /// Age of the last record taken, in seconds; 0 when caught up.
     pub seconds: f64,
-    /// Records between the last stable offset and the end, markers counted with them: transactions that are open hold them back.
+    /// Records between the last stable offset and the end, markers counted with them: transactions that are open
+    /// hold them back. 0 while its broker does not answer.
     pub unstable_records: i64,
     /// For how long, in seconds, the last stable offset has not moved although there are some.
     pub unstable_seconds: f64,
@@ -181,7 +182,9 @@ pub(crate) fn read_lag(statistics: &[u8]) -> Option<Vec<Lag>> {
                 partition: partition.partition,
                 records,
                 seconds: 0.0,
-                unstable_records: (partition.hi_offset - partition.ls_offset).max(0),
+                // What was known before a broker fell silent says nothing about transactions.
+                unstable_records: (partition.hi_offset - partition.ls_offset).max(0)
+                    * i64::from(answers(partition.broker)),
                 unstable_seconds: 0.0,
                 queued_bytes: partition.fetchq_size,
                 caught_up,

@@ -142,7 +142,9 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
         for lag in lags.iter_mut().filter(|lag| lag.unstable_records > 0) {
             let is_same = |before: &&Lag| before.partition == lag.partition && before.topic == lag.topic;
             let before = self.lags.iter().find(is_same).filter(|before| before.unstable_records > 0);
-            if let Some(before) = before.filter(|before| before.last_stable == lag.last_stable) {
+            // What is not fetched stands still for other reasons.
+            let is_read = lag.caught_up && self.is_read(lag);
+            if let Some(before) = before.filter(|before| is_read && before.last_stable == lag.last_stable) {
                 lag.stands_since = before.stands_since;
                 lag.unstable_seconds = before.stands_since.elapsed().as_secs_f64();
             }
@@ -157,6 +159,13 @@ impl<P: Processor, O: Observer<P>> Driver<P, O> {
                 task.and_then(|topic| self.received.get(&TaskId { topic: topic as u16, partition: lag.partition }));
             lag.seconds = received.map_or(0.0, |at| (now - at).max(0) as f64 / 1_000.0);
         }
+    }
+
+    /// Whether the partition is fetched.
+    fn is_read(&self, lag: &Lag) -> bool {
+        let is_it =
+            |task: TaskId| task.partition == lag.partition && self.options.inputs[usize::from(task.topic)] == lag.topic;
+        self.worker.tasks().any(|(task, restoring)| is_it(task) && self.paused(task, restoring).is_none())
     }
 
     /// Where nothing was left to read when the statistics were made.
